@@ -1,0 +1,136 @@
+"""What flows between the stages: frozen records, no behaviour beyond what their fields imply.
+
+    file --image--> Picture --tiles, transform--> Symbols --entropy--> TileStream
+         --container--> bytes, and the same way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # numpy is not needed to read a header
+    import numpy as np
+    from numpy.typing import NDArray
+
+    PixelArray = NDArray[np.uint8] | NDArray[np.uint16]
+    IntArray = NDArray[np.int32]
+    IndexArray = NDArray[np.intp]
+else:
+    PixelArray = IntArray = IndexArray = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a picture says of itself beside its pixels; empty bytes where it says nothing."""
+
+    icc: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An upright picture, in sRGB values, as the network sees it.
+
+    pixels: [height, width, channels], uint8 or uint16; 1 channel (grey) or 3 (RGB).
+    alpha: [height, width] of the same type, or None when opaque.
+    original_space: the pixels were converted to sRGB from the space of `metadata.icc`, and
+        whoever writes the picture converts them back.
+    """
+
+    pixels: PixelArray
+    alpha: PixelArray | None = None
+    metadata: Metadata = Metadata()
+    original_space: bool = False
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.pixels.shape[2])
+
+    @property
+    def bit_depth(self) -> int:
+        """8 or 16."""
+        return 8 * int(self.pixels.dtype.itemsize)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of pixels, or of latents: its first column and row, and its size."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """The integers of one tile: what the entropy coder is given, and gives back.
+
+    z: [h, w, channels] hyper-latents at 1/64. z_tables: the table of each.
+    r: [4 h, 4 w, channels] residuals of the latents at 1/16. r_tables: the table of each.
+    """
+
+    z: IntArray
+    z_tables: IndexArray
+    r: IntArray
+    r_tables: IndexArray
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself before any tile.
+
+    q: rate, 0..16 in steps of 1/4096. b: default realism, 0..1 in steps of 1/4096.
+    tile: side of an entropy tile in pixels, a multiple of 64.
+    model_id: first 8 bytes of the SHA-256 of all that decoding to symbols depends on.
+    """
+
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    q: float
+    b: float
+    tile: int
+    model: str
+    model_id: bytes
+    original_space: bool = False
+    version: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A named piece of data beside the tiles; the kind's case says if it may be ignored."""
+
+    kind: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TileStream:
+    """One entropy tile: its coded bytes, and the CRC-32 of the symbols they decode to."""
+
+    payload: bytes
+    symbols_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A whole `.nic` file in memory. Tiles stand in raster order."""
+
+    header: Header
+    chunks: tuple[Chunk, ...]
+    tiles: tuple[TileStream, ...]
