@@ -1,0 +1,40 @@
+"""The rate-distortion objective over the whole range of q at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nic_cli.transform.network import Pass
+
+LAMBDA_LOW = 45.0  # weight of the squared error (pixels in 0..1) against bits per pixel at q = 0
+MIDDLE = 450.0
+
+
+def lambda_of(q: Tensor) -> Tensor:
+    """Weight of the squared error at q: grows e-fold a unit, so that bpp grows about 1.8-fold."""
+    return LAMBDA_LOW * q.exp()
+
+
+def drawn_q(count: int, q_top: float, random: torch.Generator, device: str) -> Tensor:
+    """q of each sample: denser below, where most pictures live and bits are dear."""
+    return q_top * torch.rand(count, generator=random, device=device) ** 1.25
+
+
+def rate_distortion(x: Tensor, out: Pass, q: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean of (bpp + lambda MSE) / sqrt(lambda / 450), and its parts to log.
+
+    x: [N, H, W, 3] minus 1/2; q: [N]. The division keeps samples of all rates equally heard.
+    """
+    pixels = x.shape[1] * x.shape[2]
+    error = (out.x - x).square().mean((1, 2, 3))
+    bpp = (out.y_bits + out.z_bits) / pixels
+    weight = lambda_of(q)
+    loss = ((bpp + weight * error) * (MIDDLE / weight).sqrt()).mean()
+    parts = {
+        "loss": loss.detach(),
+        "bpp": bpp.mean().detach(),
+        "z_share": (out.z_bits.sum() / (out.y_bits + out.z_bits).sum()).detach(),
+        "psnr": (-10 * torch.log10(error)).mean().detach(),
+    }
+    return loss, parts

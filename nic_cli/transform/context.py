@@ -1,0 +1,73 @@
+"""Means of the latents in four phases of each 2x2 cell, each seeing the phases decoded before it.
+
+Phases in the order (0,0), (1,1), (0,1), (1,0): the second lies diagonally between the first, the
+others between both. Dense layers work on the quarter that is being predicted only. Means are
+floats: they move a reconstruction, never a symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.layers import Block, Dense
+
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
+
+
+def phase_of(x: Tensor, phase: int) -> Tensor:
+    """[N, H, W, C] -> [N, H/2, W/2, C]: the positions of one phase."""
+    row, column = PHASES[phase]
+    return x[:, row::2, column::2]
+
+
+def merged(phases: list[Tensor]) -> Tensor:
+    """Four [N, h, w, C] in the order of PHASES -> [N, 2h, 2w, C]."""
+    top, bottom = torch.stack((phases[0], phases[2]), 3), torch.stack((phases[3], phases[1]), 3)
+    n, h, w, _, c = top.shape
+    return torch.stack((top, bottom), 2).reshape(n, 2 * h, 2 * w, c)
+
+
+class Step(nn.Module):
+    """Means of one phase from the features there and the latents of earlier phases."""
+
+    def __init__(self, config: ModelConfig, before: int) -> None:
+        super().__init__()
+        n = config.context
+        self.reduce = Dense(before * config.latent, n // 2) if before else None
+        self.stem = Dense(config.hyper_fine + (n // 2 if before else 0), n)
+        self.blocks = nn.ModuleList(Block(n) for _ in range(config.context_depth if before else 0))
+        self.tail = Dense(n, config.latent, gain=0.1)
+
+    def forward(self, features: Tensor, before: list[Tensor]) -> Tensor:
+        """features: [N, h, w, hyper_fine]; before: phases [N, h, w, latent] -> means, float32."""
+        h = features
+        if self.reduce is not None:
+            h = torch.cat((h, self.reduce(torch.cat(before, 3).to(h.dtype))), 3)
+        h = self.stem(h)
+        for block in self.blocks:
+            h = block(h)
+        return self.tail(h).float()  # type: ignore[no-any-return]
+
+
+class Context(nn.Module):
+    """Runs the phases; what a phase's latents turn out to be is the caller's business."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(Step(config, before) for before in range(4))
+
+    def forward(self, features: Tensor, reveal: Callable[[int, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """features: [N, H, W, hyper_fine]; reveal(phase, means) -> latents of that phase.
+
+        Returns all means and all latents, [N, H, W, latent].
+        """
+        means: list[Tensor] = []
+        latents: list[Tensor] = []
+        for phase, step in enumerate(self.steps):
+            means.append(step(phase_of(features, phase), latents))
+            latents.append(reveal(phase, means[-1]))
+        return merged(means), merged(latents)

@@ -1,0 +1,111 @@
+"""The few layers that everything is made of. Activations stand as [N, H, W, C].
+
+With channels last, a 1x1 convolution is one matrix product over positions, a 2x2 one with
+stride 2 is a reshape and a product, and rows of a picture lie one after the other, which is
+what row streaming wants. Only the depthwise 3x3 goes through a convolution, on a permuted view.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def unshuffle(x: Tensor, side: int) -> Tensor:
+    """[N, H, W, C] -> [N, H/side, W/side, side*side*C]: each square of positions becomes channels."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h // side, side, w // side, side, c).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, h // side, w // side, side * side * c)
+
+
+def shuffle(x: Tensor, side: int) -> Tensor:
+    """[N, h, w, side*side*C] -> [N, side*h, side*w, C]: the inverse of `unshuffle`."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h, w, side, side, c // (side * side)).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, h * side, w * side, c // (side * side))
+
+
+class Dense(nn.Module):
+    """A 1x1 convolution: [..., inputs] -> [..., outputs], computed in the input's precision."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) * gain * inputs**-0.5)
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [..., inputs], float32 or bfloat16."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, self.weight.to(x.dtype), bias)
+
+
+class Block(nn.Module):
+    """`x + reduce(relu(expand(depthwise3x3(x))))`, n -> 2n -> n channels (DESIGN's FB).
+
+    No normalisation, nothing global: each output row depends on three input rows, so rows stream.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Parameter(torch.randn(width, 1, 3, 3) / 3)
+        self.depthwise_bias = nn.Parameter(torch.zeros(width))
+        self.expand = nn.Parameter(torch.randn(2 * width, width) * (2 / width) ** 0.5)
+        self.expand_bias = nn.Parameter(torch.zeros(2 * width))
+        self.reduce = nn.Parameter(torch.randn(width, 2 * width) * 0.3 * (2 * width) ** -0.5)
+        self.reduce_bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """x: [N, H, W, C], borders zero. scale, shift: [C], applied after the depthwise layer."""
+        kernel, bias = self.conditioned(scale, shift)
+        rest = (self.expand, self.expand_bias, self.reduce, self.reduce_bias)
+        output: Tensor = _Fused.apply(x, *(p.to(x.dtype) for p in (kernel, bias, *rest)))
+        return output
+
+    def conditioned(self, scale: Tensor | None, shift: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Kernel and bias of the depthwise layer with a scale and shift folded in."""
+        if scale is None or shift is None:
+            return self.depthwise, self.depthwise_bias
+        return self.depthwise * scale[:, None, None, None], self.depthwise_bias * scale + shift
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x: [1, h + 2, W, C] with one row of context either side -> [1, h, W, C]."""
+        y = F.conv2d(x.permute(0, 3, 1, 2), self.depthwise, self.depthwise_bias, padding=(0, 1), groups=x.shape[3])
+        y = F.linear(y.permute(0, 2, 3, 1), self.expand, self.expand_bias).relu_()
+        return F.linear(y, self.reduce, self.reduce_bias).add_(x[:, 1:-1])
+
+
+class _Fused(torch.autograd.Function):
+    """A block that keeps three tensors for its gradient and runs backward in matrix products.
+
+    In bfloat16 on a CPU with matrix units this is several times faster than autograd over
+    convolutions; gradients of the weights come back in the block's precision and are accumulated
+    in float32 by the cast that produced them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+    ) -> Tensor:
+        c = x.shape[3]
+        d = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=1, groups=c).permute(0, 2, 3, 1).contiguous()
+        u = F.linear(d, w1, b1).relu_()
+        ctx.save_for_backward(x, kernel, w1, w2, d, u)
+        return F.linear(u, w2, b2).add_(x)
+
+    @staticmethod
+    def backward(ctx: Any, gy: Tensor) -> Any:
+        x, kernel, w1, w2, d, u = ctx.saved_tensors
+        c = x.shape[3]
+        gy = gy.contiguous()
+        g, flat_d, flat_u = gy.reshape(-1, c), d.reshape(-1, c), u.reshape(-1, 2 * c)
+        gb2, gw2 = g.sum(0), g.t() @ flat_u
+        gu = torch.ops.aten.threshold_backward(g @ w2, flat_u, 0)
+        gb1, gw1 = gu.sum(0), gu.t() @ flat_d
+        gd = (gu @ w1).reshape(x.shape).permute(0, 3, 1, 2)
+        gx, gk, gb = torch.ops.aten.convolution_backward(
+            gd, x.permute(0, 3, 1, 2), kernel, [c], [1, 1], [1, 1], [1, 1], False, [0, 0], c, [True, True, True]
+        )
+        return gx.permute(0, 2, 3, 1).add_(gy), gk, gb, gw1, gb1, gw2, gb2

@@ -1,0 +1,54 @@
+"""Running a stack of layers over a picture by strips of rows, with no seam and no halo computed twice.
+
+A generator of strips goes in, a generator of strips comes out. A layer that looks one row up and
+down keeps the last two rows it saw; memory grows with the width of the picture only. Products
+over positions do not mix rows, so the values are those of the whole-picture run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class ByRows(Protocol):
+    """A layer with one row of context either side."""
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x: [1, h + 2, W, C] -> [1, h, W, C]."""
+
+
+def through_block(block: ByRows, strips: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Strips [1, h, W, C] through a layer of reach one; rows outside the picture are zero."""
+    held: Tensor | None = None
+    for strip in strips:
+        if held is None:
+            held = torch.zeros_like(strip[:, :1])
+        window = torch.cat((held, strip), 1)
+        if window.shape[1] > 2:
+            yield block.rows(window)
+        held = window[:, -2:]
+    if held is not None:
+        yield block.rows(torch.cat((held, torch.zeros_like(held[:, :1])), 1))
+
+
+def paired(strips: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The same rows in strips of even height, for a layer that halves the resolution."""
+    odd: Tensor | None = None
+    for strip in strips:
+        if odd is not None:
+            strip = torch.cat((odd, strip), 1)
+        even = strip.shape[1] // 2 * 2
+        odd = strip[:, even:] if even < strip.shape[1] else None
+        if even:
+            yield strip[:, :even]
+
+
+def taken(queue: list[Tensor], count: int) -> Tensor:
+    """The first `count` rows of a queue of strips, which loses them."""
+    held = torch.cat(queue, 1) if len(queue) > 1 else queue[0]
+    queue[:] = [held[:, count:]]
+    return held[:, :count]

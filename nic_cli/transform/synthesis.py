@@ -1,0 +1,107 @@
+"""Latents to pixels: the analysis upside down, wider, and conditioned on the realism b."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.layers import Block, Dense, shuffle
+from nic_cli.transform.rate import interpolate
+from nic_cli.transform.rows import taken, through_block
+
+
+class Conditioned(nn.Module):
+    """A block whose depthwise outputs are scaled and shifted by b, at no cost once folded."""
+
+    def __init__(self, width: int, anchors: int) -> None:
+        super().__init__()
+        self.block = Block(width)
+        self.scale = nn.Parameter(torch.ones(anchors, width))
+        self.shift = nn.Parameter(torch.zeros(anchors, width))
+
+    def forward(self, x: Tensor, b: Tensor) -> Tensor:
+        """x: [N, H, W, C]; b: [1], one realism for the whole batch, in 0..1."""
+        return self.block(x, *self._condition(b))  # type: ignore[no-any-return]
+
+    def _condition(self, b: Tensor) -> tuple[Tensor, Tensor]:
+        return interpolate(self.scale, b, 1.0)[0], interpolate(self.shift, b, 1.0)[0]
+
+    def folded(self, b: Tensor) -> Block:
+        """The block at one realism, with scale and shift inside its depthwise layer."""
+        kernel, bias = self.block.conditioned(*self._condition(b))
+        block = Block.__new__(Block)
+        nn.Module.__init__(block)
+        for name, value in self.block.named_parameters():
+            block.register_parameter(name, value)
+        block.depthwise, block.depthwise_bias = nn.Parameter(kernel), nn.Parameter(bias)
+        return block
+
+
+class Tail(nn.Module):
+    """A 3x3 convolution to the 192 values of each 8x8 square: overlaps neighbouring squares."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(192, width, 3, 3) * 0.1 * (9 * width) ** -0.5)
+        self.bias = nn.Parameter(torch.zeros(192))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [N, H, W, width] -> [N, H, W, 192], borders zero."""
+        return self._convolve(x, (1, 1))
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192]."""
+        return self._convolve(x, (0, 1))
+
+    def _convolve(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+        weight = self.weight.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        return F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=padding).permute(0, 2, 3, 1)
+
+
+class Synthesis(nn.Module):
+    """y: [N, h, w, latent] dequantised -> x: [N, 16 h, 16 w, 3] minus 1/2, not clamped."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        coarse, fine = config.synthesis_coarse, config.synthesis_fine
+        self.stem = Dense(config.latent, coarse)
+        self.coarse = nn.ModuleList(
+            Conditioned(coarse, config.b_anchors) for _ in range(config.synthesis_coarse_depth)
+        )
+        self.up = Dense(coarse, 4 * fine)
+        self.fine = nn.ModuleList(Conditioned(fine, config.b_anchors) for _ in range(config.synthesis_fine_depth))
+        self.tail = Tail(fine)
+        self.skip = Dense(config.latent, 768, bias=False)
+
+    def forward(self, y: Tensor, b: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """The whole picture at once; b: [1] in 0..1; `precision` is that of the deep branch."""
+        h = self.stem(y.to(precision))
+        for block in self.coarse:
+            h = block(h, b)
+        h = shuffle(self.up(h), 2)
+        for block in self.fine:
+            h = block(h, b)
+        return shuffle(self.tail(h).float() + shuffle(self.skip(y), 2), 8)
+
+    def stream(self, strips: Iterable[Tensor], b: float) -> Iterator[Tensor]:
+        """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels."""
+        skips: list[Tensor] = []
+        realism = torch.tensor([b], device=self.stem.weight.device)
+
+        def deep() -> Iterator[Tensor]:
+            for strip in strips:
+                skips.append(shuffle(self.skip(strip), 2))
+                yield self.stem(strip)
+
+        h = deep()
+        for block in self.coarse:
+            h = through_block(block.folded(realism), h)  # type: ignore[operator]
+        h = (shuffle(self.up(rows), 2) for rows in h)
+        for block in self.fine:
+            h = through_block(block.folded(realism), h)  # type: ignore[operator]
+        for rows in through_block(self.tail, h):
+            yield shuffle(rows + taken(skips, rows.shape[1]), 8)
