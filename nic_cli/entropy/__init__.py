@@ -1,0 +1,1 @@
+"""Stage 4: the symbols of a tile to one stream of bytes and back, by integer tables alone."""
