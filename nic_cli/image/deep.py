@@ -1,0 +1,143 @@
+"""16 bit in colour, which Pillow has no mode for: both bytes of PNG, TIFF and PPM, and PNG and PPM written.
+
+Pillow's unpackers for 16-bit colour keep one byte of two; which one is in the name of the raw mode. So
+a file is decoded twice, once as it asks and once in the other byte order, and the bytes are put together.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from nic_cli.errors import PictureError
+from nic_cli.types import Metadata
+
+Deep = NDArray[np.uint16]
+
+_SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_GAP = rb"(?:\s|#[^\n]*\n)+"
+_PNM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+_PNM_HEAD = 4096
+_PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}
+_LEVEL = 4
+
+
+def read_deep(
+    stream: BinaryIO, image: ImageFile.ImageFile, again: Callable[[], Any], name: str
+) -> Deep | None:
+    """Return the full values [H, W, 1..4] of a freshly opened `image`; None where 8 bit is all there is.
+
+    stream: what `image` was opened from, and `again` opens a second time. `image` is loaded in the end.
+    """
+    if image.format == "PPM":
+        return _read_pnm(stream)
+    raw = _raw_mode(image)
+    if raw is None:
+        _refuse_planes(image, name)
+        return None
+    transparent = image.info.get("transparency")
+    if raw == "LA;16B":  # the four bytes of such a pixel pass through as if they were R, G, B and A
+        _ask(image, lambda _: "RGBA")
+        return np.ascontiguousarray(np.asarray(image)).view(">u2").astype(np.uint16)
+    high = np.asarray(image).astype(np.uint16)
+    other = again()
+    _ask(other, lambda mode: mode[:-1] + _SWAPPED[mode[-1]])
+    values: Deep = high << 8 | np.asarray(other)
+    if isinstance(transparent, tuple):
+        shown = (values != np.array(transparent, np.uint16)).any(axis=2, keepdims=True)
+        values = np.concatenate([values, np.where(shown, 0xFFFF, 0).astype(np.uint16)], axis=2)
+    return values
+
+
+def is_narrowed(image: Image.Image) -> bool:
+    """Whether a TIFF says more than 8 bits a sample and Pillow gives 8."""
+    bits = getattr(image, "tag_v2", {}).get(258, (8,))
+    return image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB") and max(bits) > 8
+
+
+def _refuse_planes(image: Image.Image, name: str) -> None:
+    # Measured with Pillow 13: 16-bit samples in separate planes come out as noise.
+    if is_narrowed(image) and getattr(image, "tag_v2", {}).get(284) == 2:
+        raise PictureError(f"{name}: 16-bit TIFF in separate planes is not supported; save it interleaved")
+
+
+def _raw_mode(image: ImageFile.ImageFile) -> str | None:
+    """Return the raw mode of all tiles where it is one of 16-bit colour, like RGB;16B or RGBA;16L."""
+    modes = {_mode_of(tile.args) for tile in image.tile}
+    mode = modes.pop() if len(modes) == 1 else ""
+    return mode if re.fullmatch(r"(RGBA?;16[BLN])|LA;16B", mode) else None
+
+
+def _mode_of(args: Any) -> str:
+    found = args[0] if isinstance(args, tuple) and args else args
+    return found if isinstance(found, str) else ""
+
+
+def _ask(image: ImageFile.ImageFile, change: Callable[[str], str]) -> None:
+    """Have the tiles of an image that is not yet loaded decoded in another raw mode."""
+    image.tile = [
+        tile._replace(
+            args=(change(tile.args[0]), *tile.args[1:])
+            if isinstance(tile.args, tuple)
+            else change(str(tile.args))
+        )
+        for tile in image.tile
+    ]
+
+
+def write_png(values: Deep, stream: BinaryIO, metadata: Metadata) -> None:
+    """Write `values` [H, W, 1..4] as a 16-bit PNG with its metadata."""
+    height, width, channels = values.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, _PNG_KINDS[channels], 0, 0, 0)
+    stream.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head))
+    if metadata.icc:
+        stream.write(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(metadata.icc)))
+    if metadata.exif:
+        stream.write(_chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:
+        stream.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    stream.write(_chunk(b"IDAT", zlib.compress(_filtered(values), _LEVEL)) + _chunk(b"IEND", b""))
+
+
+def _filtered(values: Deep) -> bytes:
+    """Return the scan lines, each with the filter byte Up (2) and its difference to the line above."""
+    height = values.shape[0]
+    lines = values.astype(">u2").reshape(height, -1).view(np.uint8)
+    coded = np.empty((height, 1 + lines.shape[1]), np.uint8)
+    coded[:, 0] = 2
+    coded[0, 1:] = lines[0]
+    np.subtract(lines[1:], lines[:-1], out=coded[1:, 1:])
+    return coded.tobytes()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def write_pnm(values: Deep, stream: BinaryIO) -> None:
+    """Write `values` [H, W, 1 or 3] as a binary PGM or PPM with 65535 as white."""
+    height, width, channels = values.shape
+    stream.write(b"P%d\n%d %d\n65535\n" % (5 if channels == 1 else 6, width, height))
+    stream.write(values.astype(">u2").tobytes())
+
+
+def _read_pnm(stream: BinaryIO) -> Deep | None:
+    """Read a PGM or PPM of over 8 bit, its white brought to 65535; None for any other."""
+    stream.seek(0)
+    found = _PNM.match(stream.read(_PNM_HEAD))
+    if found is None or not 255 < int(found[4]) < 65536:
+        return None
+    channels, white = (1 if found[1] == b"5" else 3), int(found[4])
+    width, height = int(found[2]), int(found[3])
+    stream.seek(found.end())
+    data = stream.read(2 * width * height * channels)
+    values = np.frombuffer(data, ">u2").reshape(height, width, channels).astype(np.uint32)
+    return ((np.minimum(values, white) * 65535 + white // 2) // white).astype(np.uint16)

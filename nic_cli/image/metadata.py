@@ -1,0 +1,160 @@
+r"""EXIF, XMP and ICC as bytes: taken from a picture, made to say "upright", left out on request.
+
+EXIF is kept as a bare TIFF structure, without the `Exif\0\0` that JPEG puts before it. The
+orientation is patched in place, since a rewrite would lose what makers hide behind offsets.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+
+from nic_cli.errors import UsageError
+from nic_cli.image.opening import Warn
+from nic_cli.types import Metadata, Picture, PixelArray
+
+PREFIX = b"Exif\0\0"
+MAX_BYTES = 1 << 24
+"""Of one item; what the container holds in one chunk."""
+
+_ORIENTATION = 0x0112
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
+# What a TIFF's own directory says about the picture rather than about how its pixels are stored.
+_DESCRIPTIVE = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
+_EXIF_IFD, _GPS_IFD, _XMP = 0x8769, 0x8825, 700
+
+
+def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
+    """Return what a loaded `image` says of itself, made upright, and the orientation (1..8) it had."""
+    exif = _exif_of(image).removeprefix(PREFIX)
+    turned, known = 1, b""
+    try:
+        turned, known = orientation(exif), with_orientation(exif, 1)
+    except (ValueError, struct.error):
+        warn(f"{name}: the EXIF data are broken and were left out")
+    xmp = _as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp"))
+    found = _XMP_ORIENTATION.search(xmp)
+    if found and turned == 1 and not known:
+        turned = int(found[2])
+    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+    items = {"icc": _as_bytes(image.info.get("icc_profile")), "exif": known, "xmp": xmp}
+    for kind, data in items.items():
+        if len(data) > MAX_BYTES:
+            warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
+            items[kind] = b""
+    return Metadata(**items), turned
+
+
+def orientation(exif: bytes) -> int:
+    """Return the EXIF orientation, 1..8; 1 where none is said. Raises ValueError, struct.error."""
+    place = _find(exif, _ORIENTATION)
+    if place is None:
+        return 1
+    (value,) = struct.unpack_from(place[1], exif, place[0])
+    return value if 1 <= value <= 8 else 1
+
+
+def with_orientation(exif: bytes, value: int) -> bytes:
+    """Return the same EXIF with its orientation tag, if there is one, set to `value`."""
+    place = _find(exif, _ORIENTATION)
+    if place is None:
+        return exif
+    patched = bytearray(exif)
+    struct.pack_into(place[1], patched, place[0], value)
+    return bytes(patched)
+
+
+def _find(exif: bytes, wanted: int) -> tuple[int, str] | None:
+    """Where the value of a SHORT or LONG tag of the first directory lies, and its struct format."""
+    if not exif:
+        return None
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        raise ValueError("no TIFF structure")
+    (start,) = struct.unpack_from(order + "I", exif, 4)
+    (count,) = struct.unpack_from(order + "H", exif, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, _ = struct.unpack_from(order + "HHI", exif, entry)
+        if tag == wanted and kind in (3, 4):
+            place = (entry + 8, order + ("H" if kind == 3 else "I"))
+            struct.unpack_from(place[1], exif, place[0])
+            return place
+    return None
+
+
+def turn(pixels: PixelArray, orientation: int) -> PixelArray:
+    """Set `pixels` [H, W, ...], stored with this EXIF orientation (1..8), upright."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels.copy()  # Pillow's own array cannot be written to, and torch complains of that
+
+
+def strip(picture: Picture, what: Collection[str]) -> Picture:
+    """Return `picture` without the metadata named: any of `all`, `exif`, `xmp`, `icc`.
+
+    Without the profile of the space it came from, a picture is plain sRGB from here on. Raises UsageError for
+    other names.
+    """
+    unknown = set(what) - {"all", "exif", "xmp", "icc"}
+    if unknown:
+        raise UsageError(f"cannot strip {', '.join(sorted(unknown))}; choose from all, exif, xmp, icc")
+    gone = {"exif", "xmp", "icc"} if "all" in what else set(what)
+    kept = replace(picture.metadata, **dict.fromkeys(gone, b""))
+    return replace(picture, metadata=kept, original_space=picture.original_space and bool(kept.icc))
+
+
+def _exif_of(image: Image.Image) -> bytes:
+    if image.format == "TIFF":
+        return _exif_of_tiff(image)
+    return _as_bytes(image.info.get("exif"))
+
+
+def _exif_of_tiff(image: Image.Image) -> bytes:
+    """Pick the descriptive part: a TIFF is its own EXIF, mixed with strip offsets and the like."""
+    kept = _descriptive(image.getexif())
+    return kept.tobytes() if len(kept) else b""
+
+
+def for_tiff(metadata: Metadata) -> Image.Exif:
+    """Return the tags of a TIFF that carry this EXIF and XMP. Raises ValueError where the EXIF is broken."""
+    found = Image.Exif()
+    if metadata.exif:
+        try:
+            found.load(metadata.exif)
+            found = _descriptive(found)
+        except Exception as error:  # Pillow raises what it likes on broken directories
+            raise ValueError(f"broken EXIF: {error}") from error
+    if metadata.xmp:
+        found[_XMP] = metadata.xmp
+    loaded = (
+        Image.Exif()
+    )  # Pillow writes the inner directories of a TIFF only where they were read from bytes
+    loaded.load(found.tobytes())
+    return loaded
+
+
+def _descriptive(found: Image.Exif) -> Image.Exif:
+    kept = Image.Exif()
+    for tag in _DESCRIPTIVE:
+        if tag in found:
+            kept[tag] = found[tag]
+    for directory in (_EXIF_IFD, _GPS_IFD):
+        entries = found.get_ifd(directory)
+        if entries:
+            kept[directory] = dict(entries)
+    return kept
+
+
+def _as_bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    return bytes(value) if isinstance(value, (bytes, bytearray)) else b""

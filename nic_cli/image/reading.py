@@ -1,0 +1,138 @@
+"""From a file, a stream, a Pillow image or an array to a Picture: upright, in sRGB, at its full depth."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from nic_cli.errors import NicError, PictureError, UsageError
+from nic_cli.image import colour, metadata, modes
+from nic_cli.image.deep import is_narrowed, read_deep
+from nic_cli.image.opening import MAX_PIXELS, Warn, check_frames, check_size, open_image, refusing, silent
+from nic_cli.types import Metadata, Picture, PixelArray
+
+_MAX_STREAM = 8 * MAX_PIXELS
+"""Bytes taken from a stream that cannot be rewound: the largest picture uncompressed; some never end."""
+
+
+def read(source: Path | BinaryIO, name: str = "the picture", *, warn: Warn = silent) -> Picture:
+    """Read the picture in `source`; `name` stands for it in errors and in the notices given to `warn`.
+
+    Raises PictureError for what is not a picture, damaged, animated or too large, NicError for a file that
+    cannot be opened.
+    """
+    if isinstance(source, Path):
+        try:
+            stream = source.open("rb")
+        except OSError as error:
+            raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
+        with stream:
+            return _read(_rewindable(stream, name), name, warn)
+    return _read(_rewindable(source, name), name, warn)
+
+
+def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
+    if stream.seekable():
+        return stream
+    with refusing(name):
+        data = stream.read(_MAX_STREAM + 1)
+    if len(data) > _MAX_STREAM:
+        raise PictureError(f"{name}: over {_MAX_STREAM} bytes and no end; give a file instead")
+    return io.BytesIO(data)
+
+
+def _read(stream: BinaryIO, name: str, warn: Warn) -> Picture:
+    start = stream.tell()
+    stream = io.BytesIO(stream.read()) if start else stream  # Pillow counts from the very beginning
+
+    def again() -> ImageFile.ImageFile:
+        stream.seek(0)
+        return open_image(stream, name, formats=(str(image.format),))
+
+    image = open_image(stream, name, warn)
+    with refusing(name):
+        deep = read_deep(stream, image, again, name)
+        if deep is None and is_narrowed(image):
+            warn(f"{name}: more than 8 bits a channel, of which 8 were kept; PNG keeps 16")
+        image.load()
+        return _picture(image, deep, name, warn)
+
+
+def from_pil(image: Image.Image, name: str = "the image", *, warn: Warn = silent) -> Picture:
+    """Take the picture from a Pillow image, which is left as it was. Raises PictureError as `read` does."""
+    check_size(image.width, image.height, name)
+    check_frames(image, name)
+    with refusing(name):
+        image.load()
+        return _picture(image, None, name, warn)
+
+
+def from_array(array: Any) -> Picture:
+    """Take the picture from uint8 or uint16 [H, W] or [H, W, C]: C = 1 grey, 2 with alpha, 3 RGB, 4 RGBA.
+
+    Values are sRGB. Raises UsageError for other types and shapes.
+    """
+    values = np.asarray(array)
+    if values.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
+        raise UsageError(f"pixels of type {values.dtype}; convert them to uint8 or uint16")
+    if values.ndim not in (2, 3) or (values.ndim == 3 and not 1 <= values.shape[2] <= 4):
+        raise UsageError(f"an array of shape {list(values.shape)}; give [H, W] or [H, W, 1 to 4]")
+    try:
+        check_size(values.shape[1], values.shape[0], "the array")
+    except PictureError as error:
+        raise UsageError(str(error)) from error
+    pixels, alpha = modes.split(np.array(values, dtype=values.dtype.newbyteorder("=")))
+    return Picture(pixels, alpha)
+
+
+def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn) -> Picture:
+    """Join the values of a loaded image, `deep` where they are 16-bit colour, with what it says of itself."""
+    said, orientation = metadata.gather(image, name, warn)
+    if deep is None:
+        image = modes.plain(image, name)
+        if image.mode == "CMYK":
+            image, said = _from_cmyk(image, said, name, warn), replace(said, icc=b"")
+        deep = np.asarray(image)
+    pixels, alpha = modes.split(deep)
+    picture = _in_srgb(Picture(pixels, alpha, said), name, warn)
+    upright = metadata.turn(picture.pixels, orientation)
+    return replace(
+        picture, pixels=upright, alpha=None if alpha is None else metadata.turn(alpha, orientation)
+    )
+
+
+def _from_cmyk(image: Image.Image, said: Metadata, name: str, warn: Warn) -> Image.Image:
+    if said.icc:
+        try:
+            if colour.space(said.icc) == "CMYK":
+                return colour.to_srgb(image, said.icc)
+        except ValueError:
+            pass
+        warn(f"{name}: the ICC profile does not fit the CMYK pixels and was left out")
+    return image.convert("RGB")
+
+
+def _in_srgb(picture: Picture, name: str, warn: Warn) -> Picture:
+    """`picture`, in whose profile's values it is, brought to sRGB; a profile of no use is left out."""
+    icc = picture.metadata.icc
+    if not icc:
+        return picture
+    try:
+        if colour.space(icc) != ("L" if picture.channels == 1 else "RGB"):
+            raise ValueError("it describes other channels")
+        if picture.channels == 1 or picture.bit_depth == 16 or colour.is_srgb(icc):
+            return picture  # littleCMS is asked for 8-bit RGB only
+        converted = np.asarray(colour.to_srgb(Image.fromarray(picture.pixels), icc))
+    except ValueError as error:
+        warn(f"{name}: the ICC profile was left out and sRGB taken: {error}")
+        return replace(picture, metadata=replace(picture.metadata, icc=b""))
+    picture = replace(picture, pixels=converted, original_space=True)
+    if not colour.has_way_back(icc):
+        warn(f"{name}: the ICC profile leads to sRGB but not back; the picture stays in sRGB without it")
+        return replace(picture, metadata=replace(picture.metadata, icc=b""), original_space=False)
+    return picture

@@ -1,0 +1,138 @@
+"""From what the command line names to a list of jobs, checked as a whole before anything is written."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nic_cli.errors import OutputExists, UsageError
+from nic_cli.storage.atomic import is_direct
+from nic_cli.storage.naming import shown
+
+STREAM = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input and its output: `source` is None for standard input, `target` for standard output.
+
+    A source may be missing: opening it says so, and a batch goes on.
+    """
+
+    source: Path | None
+    target: Path | None
+
+
+def plan(
+    inputs: Sequence[str], output: str | None, *, suffix_in: frozenset[str], suffix_out: str, recursive: bool
+) -> list[Job]:
+    """Return the jobs for `inputs` (files, folders, or a single `-`) and `-o output`.
+
+    suffix_in: what is taken from a folder, lower case with the dot; files named outright are always taken.
+    suffix_out: what replaces the suffix where the output is not named.
+    Raises UsageError where outputs collide, an output is an input, or `output` cannot mean what was given.
+    """
+    if not inputs:
+        raise UsageError("no input; name files, folders, or - for standard input")
+    if STREAM in inputs:
+        return _plan_stream(inputs, output)
+    found = _sources(inputs, suffix_in, recursive)
+    if not found:
+        advice = "name files outright" if recursive else "-r descends into folders"
+        raise UsageError(f"nothing to do in {', '.join(map(shown, inputs))}; {advice}")
+    if output is None:
+        jobs = [Job(source, _swapped(source, suffix_out)) for source, _ in found]
+    elif output != STREAM and _is_folder(output):
+        jobs = [Job(source, Path(output) / _swapped(inside, suffix_out)) for source, inside in found]
+    else:
+        jobs = [_single(found, output, inputs)]
+    _refuse_collisions(jobs)
+    return jobs
+
+
+def _plan_stream(inputs: Sequence[str], output: str | None) -> list[Job]:
+    if len(inputs) > 1:
+        raise UsageError("standard input (-) stands alone; leave out the other inputs")
+    if output is None or output == STREAM:
+        return [Job(None, None)]
+    if _is_folder(output):
+        raise UsageError(f"standard input has no name to use in {shown(output)}; name the output file")
+    return [Job(None, Path(output))]
+
+
+def _single(found: Sequence[tuple[Path, Path]], output: str, inputs: Sequence[str]) -> Job:
+    if len(found) > 1 or Path(inputs[0]).is_dir():
+        advice = "leave out -o -" if output == STREAM else "end it with / to name a folder"
+        raise UsageError(f"{len(found)} inputs cannot all go to {shown(output)}; {advice}")
+    return Job(found[0][0], None if output == STREAM else Path(output))
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def _sources(inputs: Sequence[str], suffix_in: frozenset[str], recursive: bool) -> list[tuple[Path, Path]]:
+    """Each source once, with its place inside the input that named it."""
+    found: dict[str, tuple[Path, Path]] = {}
+    for given in map(Path, inputs):
+        files = _inside(given, suffix_in, recursive) if given.is_dir() else iter([given])
+        for path in files:
+            place = path.relative_to(given) if path != given else Path(path.name)
+            found.setdefault(os.path.realpath(path), (path, place))
+    return list(found.values())
+
+
+def _inside(folder: Path, suffix_in: frozenset[str], recursive: bool) -> Iterator[Path]:
+    """List visible files of known suffix; linked folders are not entered, so there are no loops."""
+    unreadable: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(str(error.filename))))
+    for top, folders, names in walk:
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        for name in sorted(names):
+            path = Path(top, name)
+            if not name.startswith(".") and path.suffix.lower() in suffix_in and path.is_file():
+                yield path
+    yield from unreadable  # fails when it is opened, and is named like any other failure
+
+
+def _swapped(path: Path, suffix: str) -> Path:
+    return path.with_suffix(suffix) if path.name else path
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    """Raise UsageError where two jobs would write one file, or one would write what another reads."""
+    sources = {_key(job.source): job.source for job in jobs if job.source is not None}
+    targets: dict[str, Job] = {}
+    for job in jobs:
+        if job.target is None or is_direct(job.target):
+            continue
+        key = _key(job.target)
+        if key in sources:
+            raise UsageError(f"{shown(job.target)} is an input and would be overwritten; choose another -o")
+        if key in targets:
+            first = targets[key].source
+            raise UsageError(
+                f"{shown(first or STREAM)} and {shown(job.source or STREAM)} would both become "
+                f"{shown(job.target)}; encode them apart, with -o for one"
+            )
+        targets[key] = job
+
+
+def _key(path: Path) -> str:
+    """Equal for paths that are one file, also where the file system ignores case or composes accents."""
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
+
+
+def check_free(target: Path | None, force: bool, skip: bool) -> bool:
+    """Whether to go on and write `target`: False where it exists and is to be skipped.
+
+    Raises OutputExists where it exists and neither `force` nor `skip` says what to do.
+    """
+    if target is None or force or not target.exists() or is_direct(target):
+        return True
+    if skip:
+        return False
+    raise OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")

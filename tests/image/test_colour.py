@@ -1,0 +1,121 @@
+"""Profiles lead to sRGB and back, and are left alone where they change nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from skimage import data
+
+from nic_cli.image import colour
+from nic_cli.image.reading import read
+from nic_cli.types import Metadata, Picture
+
+from .pictures import P3, SRGB, cmyk_profile, grey_profile, rgb_profile, stream, written
+
+PHOTO = np.ascontiguousarray(data.astronaut()[:96, :128])
+
+
+def png(image: np.ndarray, icc: bytes, mode: str | None = None):
+    return stream(Image.fromarray(image, mode) if mode else Image.fromarray(image), "PNG", icc_profile=icc)
+
+
+def linear_p3_to_srgb(pixels: np.ndarray) -> np.ndarray:
+    """P3 primaries and gamma 2.2 -> sRGB by the definitions, without littleCMS."""
+
+    def matrix(primaries):
+        xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
+        return xyz * np.linalg.solve(xyz, np.array([0.95047, 1.0, 1.08883]))
+
+    light = (pixels / 255.0) ** 2.2 @ (np.linalg.inv(matrix(SRGB)) @ matrix(P3)).T
+    light = light.clip(0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def test_wide_colours_become_srgb_values():
+    picture = read(png(PHOTO, rgb_profile(P3)))
+    assert picture.original_space and picture.metadata.icc == rgb_profile(P3)
+    assert np.abs(picture.pixels - linear_p3_to_srgb(PHOTO)).max() < 2.5
+    assert np.abs(picture.pixels.astype(int) - PHOTO).max() > 8  # the control: it is not the same picture
+
+
+def test_they_go_back_to_their_own_space():
+    soft = (PHOTO // 2 + 64).astype(np.uint8)  # no colour that sRGB lacks
+    first = read(png(soft, rgb_profile(P3)))
+    out = written(first, "png")
+    back = np.asarray(Image.open(out)).astype(int)
+    assert np.abs(back - soft).max() <= 2
+    assert Image.open(out).info["icc_profile"] == rgb_profile(P3)
+
+
+def test_srgb_by_any_name_is_left_alone():
+    for icc in (
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        .tobytes()
+        .replace(b"s\0R\0G\0B", b"o\0w\0n\0!"),
+    ):
+        picture = read(png(PHOTO, icc))
+        assert (picture.pixels == PHOTO).all() and picture.metadata.icc == icc
+        assert not picture.original_space
+    assert not colour.is_srgb(rgb_profile(SRGB, gamma=1.8))
+
+
+def test_alpha_is_untouched_by_conversion():
+    mask = PHOTO[:, :, :1]
+    picture = read(png(np.concatenate([PHOTO, mask], axis=2), rgb_profile(P3)))
+    assert picture.original_space and (picture.alpha == mask[:, :, 0]).all()
+
+
+def test_grey_keeps_values_and_profile():
+    grey = PHOTO[:, :, 1].copy()
+    picture = read(png(grey, grey_profile()))
+    assert (picture.pixels[:, :, 0] == grey).all()
+    assert picture.metadata.icc == grey_profile() and not picture.original_space
+    assert read(written(picture, "png")).metadata.icc == grey_profile()
+
+
+def test_cmyk_goes_through_its_profile():
+    ink = np.zeros((4, 4, 4), np.uint8)
+    ink[:2] = 255
+    image = Image.fromarray(ink, "CMYK")
+    picture = read(stream(image, "TIFF", icc_profile=cmyk_profile()))
+    assert picture.metadata.icc == b"" and not picture.original_space
+    assert picture.pixels[0].max() < 60
+    red, green, _ = (int(v) for v in picture.pixels[0, 0])
+    assert red > green + 20  # the black of this profile is reddish, and of no other way to read inks
+    assert (picture.pixels[3] > 240).all()
+    assert (read(stream(image, "TIFF")).pixels[0] == 0).all()
+
+
+@pytest.mark.parametrize("icc", [b"junk", b"x" * 500, rgb_profile()[:300], grey_profile(), cmyk_profile()])
+def test_a_profile_of_no_use_is_dropped_with_a_notice(icc):
+    said = []
+    picture = read(png(PHOTO, icc), "x.png", warn=said.append)
+    assert (picture.pixels == PHOTO).all() and picture.metadata.icc == b"" and not picture.original_space
+    assert len(said) == 1 and said[0].startswith("x.png: the ICC profile") and "\n" not in said[0]
+
+
+def test_a_cmyk_picture_with_a_broken_profile_is_still_read():
+    said = []
+    image = Image.new("CMYK", (4, 4))
+    for icc in (b"junk", cmyk_profile()[:400], rgb_profile()):
+        picture = read(stream(image, "TIFF", icc_profile=icc), warn=said.append)
+        assert (picture.pixels == 255).all()
+    assert len(said) == 3
+
+
+def test_a_one_way_profile_leaves_the_picture_in_srgb():
+    said = []
+    picture = read(png(PHOTO, cmyk_profile(space=b"RGB ")), warn=said.append)
+    assert not picture.original_space and picture.metadata.icc == b""
+    assert (picture.pixels != PHOTO).any()
+    assert len(said) == 1 and "not back" in said[0]
+
+
+@pytest.mark.parametrize("icc", [b"", b"junk", grey_profile(), rgb_profile()[:300]])
+def test_a_container_with_a_bad_profile_is_written_as_srgb(icc):
+    said = []
+    out = written(Picture(PHOTO, None, Metadata(icc), original_space=True), "png", warn=said.append)
+    assert (np.asarray(Image.open(out)) == PHOTO).all() and "icc_profile" not in Image.open(out).info
+    assert len(said) == 1

@@ -1,0 +1,151 @@
+"""Metadata survive reading and writing, the picture stands upright, and broken metadata harm nothing."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from nic_cli.errors import UsageError
+from nic_cli.image.metadata import orientation, strip
+from nic_cli.image.reading import from_pil, read
+from nic_cli.image.writing import to_pil
+from nic_cli.types import Metadata, Picture
+
+from .pictures import P3, XMP, exif, png16, rgb_profile, stream, written
+
+RNG = np.random.default_rng(3)
+RGB = RNG.integers(0, 256, (6, 10, 3), dtype=np.uint8)
+
+
+def upright(turned: int) -> np.ndarray:
+    """What Pillow makes of it, as an independent opinion."""
+    image = Image.fromarray(RGB)
+    image.getexif()[274] = turned
+    return np.asarray(ImageOps.exif_transpose(image))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_every_orientation_is_turned_upright(turned, order):
+    said = exif(turned, order)
+    picture = read(stream(Image.fromarray(RGB), "PNG", exif=said))
+    assert (picture.pixels == upright(turned)).all()
+    assert orientation(picture.metadata.exif) == 1
+    changed = [a != b for a, b in zip(said, picture.metadata.exif, strict=True)]
+    assert sum(changed) == (turned != 1)
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_alpha_and_16_bit_turn_too(turned):
+    deep = np.concatenate([RGB, RGB[:, :, :1]], axis=2).astype(np.uint16) * 256 + 7
+    picture = read(png16(deep, eXIf=exif(turned)))
+    assert (picture.pixels >> 8 == upright(turned)).all() and (picture.pixels & 255 == 7).all()
+    assert (picture.alpha == picture.pixels[:, :, 0]).all()
+
+
+@pytest.mark.parametrize("turned", [1, 3, 6, 8])
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+def test_orientation_in_other_formats(format, turned):
+    gradient = np.linspace(0, 255, 32 * 16).astype(np.uint8).reshape(32, 16)
+    image = Image.fromarray(gradient).convert("RGB")
+    tags = Image.Exif()
+    tags[274] = turned
+    picture = read(stream(image, format, exif=tags.tobytes(), quality=95))
+    image.getexif()[274] = turned
+    expected = np.asarray(ImageOps.exif_transpose(image)).astype(int)
+    assert np.abs(picture.pixels - expected).mean() < 4
+    assert orientation(picture.metadata.exif) == 1
+
+
+def test_orientation_said_by_xmp_alone():
+    xmp = XMP.replace(b'tiff:Make="nic"', b'tiff:Orientation="6"')
+    picture = read(stream(Image.fromarray(RGB), "WEBP", lossless=True, xmp=xmp))
+    assert (picture.pixels == upright(6)).all()
+    assert picture.metadata.xmp == xmp.replace(b'"6"', b'"1"')
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+def test_all_kinds_survive_writing_and_reading(format):
+    said = Metadata(rgb_profile(), exif(1), XMP)
+    again = read(written(Picture(RGB, None, said, original_space=True), format))
+    assert again.metadata == said and again.original_space
+
+
+def test_tiff_keeps_what_describes_the_picture():
+    said = Metadata(rgb_profile(), exif(1), XMP)
+    again = read(written(Picture(RGB, None, said), "tiff"))
+    assert again.metadata.icc == said.icc and again.metadata.xmp == XMP
+    tags = Image.Exif()
+    tags.load(again.metadata.exif)
+    assert dict(tags) == {271: "nic", 315: "ann"}
+
+
+def test_exif_and_gps_folders_survive_tiff():
+    tags = Image.Exif()
+    tags.get_ifd(0x8769)[0x829A] = (1, 50)
+    tags.get_ifd(0x8825)[1] = "N"
+    first = read(stream(Image.fromarray(RGB), "JPEG", exif=tags.tobytes()))
+    again = read(written(first, "tiff"))
+    found = Image.Exif()
+    found.load(again.metadata.exif)
+    assert float(found.get_ifd(0x8769)[0x829A]) == 0.02 and found.get_ifd(0x8825)[1] == "N"
+
+
+def test_pillow_images_carry_metadata_both_ways():
+    said = Metadata(rgb_profile(), exif(1), XMP)
+    picture = Picture(RGB, None, said, original_space=False)
+    again = from_pil(to_pil(picture))
+    assert again.metadata == said
+
+
+@pytest.mark.parametrize("broken", [b"junk", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff", b"II*\0\xff\xff\xff\xff"])
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_broken_exif_is_left_out_with_a_notice(format, broken):
+    said = []
+    picture = read(stream(Image.fromarray(RGB), format, exif=broken, lossless=True), "x", warn=said.append)
+    assert (picture.pixels == RGB).all() and picture.metadata.exif == b""
+    assert said == ["x: the EXIF data are broken and were left out"]
+
+
+def test_broken_exif_of_a_container_does_not_stop_writing():
+    said = []
+    picture = Picture(RGB, None, Metadata(exif=b"II*\0\x08\0\0\0\x01\0broken", xmp=XMP))
+    for format in ("png", "jpeg", "webp", "tiff"):
+        read(written(picture, format, warn=said.append))
+    assert len(said) <= 1
+
+
+def test_metadata_too_long_for_jpeg_are_left_out_with_a_notice():
+    said = []
+    long = Metadata(exif=exif(1) + bytes(70000), xmp=XMP + b" " * 70000)
+    again = read(written(Picture(RGB, None, long), "jpeg", warn=said.append))
+    assert again.metadata == Metadata() and len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "left"), [({"exif"}, "ix"), ({"xmp", "icc"}, "e"), ({"all"}, ""), (set(), "iex")]
+)
+def test_strip_takes_what_is_named(what, left):
+    picture = Picture(RGB, None, Metadata(b"i", b"e", b"x"), original_space=True)
+    kept = strip(picture, what)
+    assert (kept.metadata.icc + kept.metadata.exif + kept.metadata.xmp).decode() == left
+    assert kept.original_space == ("i" in left)
+    with pytest.raises(UsageError, match="cannot strip gps"):
+        strip(picture, {"gps", "icc"})
+
+
+def test_a_picture_stripped_of_its_profile_is_srgb():
+    first = read(stream(Image.fromarray(RGB), "PNG", icc_profile=rgb_profile(P3)))
+    plain = read(written(strip(first, {"icc"}), "png"))
+    assert (plain.pixels == first.pixels).all() and plain.metadata.icc == b""
+
+
+def test_later_chunks_of_a_png_are_read():
+    data = stream(Image.fromarray(RGB), "PNG", exif=exif(6)).getvalue()
+    at = data.index(b"eXIf") - 4
+    length = 12 + int.from_bytes(data[at : at + 4], "big")
+    moved = data[:at] + data[at + length : -12] + data[at : at + length] + data[-12:]
+    assert (read(io.BytesIO(moved)).pixels == upright(6)).all()
