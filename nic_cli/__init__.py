@@ -1,3 +1,75 @@
-"""nic: a neural image codec for the command line."""
+"""nic: a neural image codec for the command line.
+
+    import nic_cli
+    data = nic_cli.encode(image, q=2.0, b=0.75)    # PIL.Image or numpy [H, W, C] -> bytes
+    image = nic_cli.decode(data)                   # bytes or file object -> PIL.Image
+    header = nic_cli.info(data)                    # frozen dataclass; nothing heavy is imported
+
+Importing this package imports neither torch nor numpy; the calls do what they need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from nic_cli.errors import NicError
+from nic_cli.types import Header
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __version__ = "0.1.0"
+__all__ = ["Header", "NicError", "__version__", "decode", "encode", "info"]
+
+
+def encode(
+    image: Image | Any,
+    *,
+    q: float = 2.0,
+    b: float = 0.75,
+    target_bytes: int | None = None,
+    tile: int = 1024,
+    model: str | None = None,
+    device: str = "auto",
+) -> bytes:
+    """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
+
+    q: rate, 0..6. b: default realism, 0..1. target_bytes: search the q of the largest file up to
+    this size instead. model: an embedded name or a folder. Raises NicError and its kinds.
+    """
+    from nic_cli import codec
+    from nic_cli.container import file
+    from nic_cli.image.reading import from_array, from_pil
+    from nic_cli.zoo.load import load
+
+    picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
+    return file.pack(
+        codec.encode(picture, load(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes)
+    )
+
+
+def decode(
+    data: bytes | BinaryIO, *, b: float | None = None, model: str | None = None, device: str = "auto"
+) -> Image:
+    """Decode a `.nic` file, bytes or a binary file object, to a PIL image.
+
+    b: realism, 0..1; None for the one that the file asks for. Raises NicError and its kinds.
+    """
+    from nic_cli import codec
+    from nic_cli.container import file
+    from nic_cli.image.writing import to_pil
+    from nic_cli.zoo.load import load
+
+    container = file.unpack(_bytes(data))
+    return to_pil(codec.decode(container, load(model or container.header.model, device), b=b))
+
+
+def info(data: bytes | BinaryIO) -> Header:
+    """What a `.nic` file says of itself, its checksums checked. Raises FormatError and its kinds."""
+    from nic_cli.container import file
+
+    return file.unpack(_bytes(data)).header
+
+
+def _bytes(data: bytes | BinaryIO) -> bytes:
+    return data if isinstance(data, bytes) else data.read()

@@ -1,7 +1,7 @@
 """What flows between the stages: frozen records, no behaviour beyond what their fields imply.
 
-    file --image--> Picture --tiles, transform--> Symbols --entropy--> TileStream
-         --container--> bytes, and the same way back.
+file --image--> Picture --tiles, transform--> Symbols --entropy--> TileStream
+--container--> bytes, and the same way back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # numpy is not needed to read a header
 
     PixelArray = NDArray[np.uint8] | NDArray[np.uint16]
     IntArray = NDArray[np.int32]
-    IndexArray = NDArray[np.intp]
+    IndexArray = NDArray[np.uint8] | NDArray[np.uint16]
 else:
     PixelArray = IntArray = IndexArray = Any
 

@@ -1,0 +1,1 @@
+"""Stage 2: the grid of entropy tiles, and rows of pixels."""

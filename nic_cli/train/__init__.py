@@ -1,0 +1,1 @@
+"""Training; imported by its command only."""

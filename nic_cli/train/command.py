@@ -38,7 +38,9 @@ def run(
         schedule = replace(schedule, seconds=4.0, warmup=1.0, decay=2.0, log_every=1)
     elif seconds is not None:
         share = seconds / schedule.seconds
-        schedule = replace(schedule, seconds=seconds, decay=schedule.decay * share, warmup=min(schedule.warmup, seconds / 10))
+        schedule = replace(
+            schedule, seconds=seconds, decay=schedule.decay * share, warmup=min(schedule.warmup, seconds / 10)
+        )
     task = Task(given)
     say("reading the training pictures")
     task.setup(device, {})
@@ -46,6 +48,8 @@ def run(
     loop = Loop(task, folder, schedule, say)
     if resume:
         trunk, safe = folder / "trunk.safetensors", folder / "safe.safetensors"
-        loop.resume(max((p for p in (trunk, safe) if p.is_file()), key=lambda p: p.stat().st_mtime, default=safe))
+        loop.resume(
+            max((p for p in (trunk, safe) if p.is_file()), key=lambda p: p.stat().st_mtime, default=safe)
+        )
     done = loop.run()
     return done

@@ -17,7 +17,7 @@ def lambda_of(q: Tensor) -> Tensor:
 
 
 def drawn_q(count: int, q_top: float, random: torch.Generator, device: str) -> Tensor:
-    """q of each sample: denser below, where most pictures live and bits are dear."""
+    """Q of each sample: denser below, where most pictures live and bits are dear."""
     return q_top * torch.rand(count, generator=random, device=device) ** 1.25
 
 

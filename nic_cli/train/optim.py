@@ -74,7 +74,7 @@ class Adam:
     def step(self, rate: float) -> None:
         """One update; gradients are read, not cleared."""
         self.count += 1
-        grads = [p.grad for p in self.params]
+        grads = [p.grad for p in self.params if p.grad is not None]  # all have one
         torch._foreach_lerp_(self.first, grads, 1 - self.betas[0])
         torch._foreach_mul_(self.second, self.betas[1])
         torch._foreach_addcmul_(self.second, grads, grads, 1 - self.betas[1])

@@ -42,7 +42,8 @@ class Task:
             self.recipe = replace(self.recipe, data=data)
         torch.manual_seed(self.given.seed)
         self.random = torch.Generator(device).manual_seed(self.given.seed + 1)
-        self.pool = Pool(self.recipe.data, device, self.given.seed)
+        self.data = self.recipe.data
+        self.pool = Pool(self.data, device, self.given.seed)
         self.network = Network(self.recipe.model)
         if self.recipe.init:
             from nic_cli.train.export import initial
@@ -52,7 +53,7 @@ class Task:
             start_from_components(self.network, self.pool)
         self.network.to(device)
         self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
-        named = list(self.network.named_parameters())
+        named: list[tuple[str, Tensor]] = list(self.network.named_parameters())
         dense = [item for item in named if item[1].ndim > 1 and _is_dense(*item)]
         chosen = {name for name, _ in dense}
         self.muon, self.adam = Muon(dense), Adam([item for item in named if item[0] not in chosen])
@@ -82,7 +83,7 @@ class Task:
     def _clip(self) -> Tensor:
         """Scale all gradients to the norm limit; a gradient that is not finite becomes none at all."""
         grads = [p.grad for p in self.network.parameters() if p.grad is not None]
-        norm = torch.stack(torch._foreach_norm(grads)).norm()
+        norm: Tensor = torch.stack(torch._foreach_norm(grads)).norm()
         sound = torch.isfinite(norm)
         scale = torch.where(sound, (self.given.clip / (norm + 1e-9)).clamp(max=1), 0)
         for g in grads if not bool(sound) else ():
@@ -117,8 +118,7 @@ class Task:
         """Mean bpp and PSNR of the averaged weights on crops of the validation pictures."""
         from nic_cli.train.validation import validate
 
-        assert self.recipe is not None
-        return validate(self.network, self.ema, self.recipe.data, self.device)
+        return validate(self.network, self.ema, self.data, self.device)
 
     def sync(self) -> None:
         """Wait for the device."""

@@ -39,7 +39,8 @@ class Analysis(nn.Module):
         h = self.down(unshuffle(h, 2))
         for block in self.coarse:
             h = block(h)
-        return self.tail(h).float() + self.skip(unshuffle(bands, 2))
+        y: Tensor = self.tail(h).float() + self.skip(unshuffle(bands, 2))
+        return y
 
     def stream(self, strips: Iterable[Tensor]) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, W, 3], h a multiple of 16 -> rows of y [1, h', W/16, latent]."""
@@ -53,10 +54,9 @@ class Analysis(nn.Module):
 
         h = deep()
         for block in self.fine:
-            h = through_block(block, h)
+            h = through_block(block, h)  # type: ignore[arg-type]
         h = (self.down(unshuffle(rows, 2)) for rows in paired(h))
         for block in self.coarse:
-            h = through_block(block, h)
+            h = through_block(block, h)  # type: ignore[arg-type]
         for rows in h:
             yield self.tail(rows) + taken(skips, rows.shape[1])
-

@@ -15,6 +15,8 @@ Training runs these very functions on float-carried integers that follow from ma
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,7 @@ from nic_cli.transform.layers import shuffle
 
 STREAM, INPUT, INDEX = 7, 4, 3  # fractional bits of the residual stream, of inputs, of the index
 Z_LIMIT = 127  # z is an 8-bit input; the encoder clamps it
+PARTS = ("weight", "bias", "shift")
 BOUND = 2**24  # below this every integer is a float32
 
 
@@ -160,6 +163,12 @@ class Master(nn.Module):
         integers = round_(weight * scale.reshape(-1, *[1] * (weight.ndim - 1)))
         return Layer(integers, round_(self.bias * scale * 2**self.fraction), shift)
 
+    def take(self, layer: Layer) -> None:
+        """Weights that mean the integers of a stored layer."""
+        scale = torch.exp2(layer.shift)
+        self.weight.copy_(layer.weight / scale.reshape(-1, *[1] * (self.weight.ndim - 1)))
+        self.bias.copy_(layer.bias / (scale * 2**self.fraction))
+
 
 class ScaleNetwork(nn.Module):
     """Trainable form of the scale network: z to 64 table indices for each latent, in integers."""
@@ -173,12 +182,23 @@ class ScaleNetwork(nn.Module):
         self.head = Master((config.latent, n), n, INPUT, gain=0.3)
         nn.init.constant_(self.head.bias, 2.5)  # index 20: a standard deviation of one step
         for part in ("coarse", "fine"):
-            layers = Master((n, 1, 3, 3), 9, INPUT), Master((2 * n, n), n, INPUT, 1.4), Master((n, 2 * n), 2 * n, INPUT, 0.3)
+            layers = (
+                Master((n, 1, 3, 3), 9, INPUT),
+                Master((2 * n, n), n, INPUT, 1.4),
+                Master((n, 2 * n), 2 * n, INPUT, 0.3),
+            )
             self.add_module(part, nn.ModuleList(layers))
 
     def layers(self) -> dict[str, Layer]:
         """All integer layers by name."""
         return {name: module() for name, module in self.named_modules() if isinstance(module, Master)}
+
+    def take(self, integers: Integers) -> None:
+        """Start from the integers of a model file."""
+        for name, module in self.named_modules():
+            if isinstance(module, Master):
+                module.take(integers.layers[name])
+        self.q_bias.copy_(integers.q_bias / 2**STREAM)
 
     def q_integers(self) -> Tensor:
         """The bias by q in units of the residual stream, [A, 4 * scale]."""
@@ -187,3 +207,96 @@ class ScaleNetwork(nn.Module):
     def forward(self, z: Tensor, q: Tensor) -> Tensor:
         """z: [N, h, w, hyper] integers; q: [N] -> indices [N, 4h, 4w, latent]."""
         return indices(z, interpolated(self.q_integers(), q, self.q_top), self.layers(), self.top)
+
+
+@dataclass(frozen=True)
+class Integers:
+    """The scale network as a model file holds it, carried by one float type on one device."""
+
+    layers: dict[str, Layer]
+    q_bias: Tensor
+    q_top: float
+    top: int
+
+    @classmethod
+    def of(cls, network: ScaleNetwork) -> Integers:
+        """What a trained network means, detached; proved to stay below 2^24."""
+        with torch.no_grad():
+            layers = network.layers()
+            prove(layers)
+            return cls(layers, network.q_integers(), network.q_top, network.top)
+
+    def to(self, dtype: torch.dtype, device: torch.device | str) -> Integers:
+        """The same integers carried by another type or device."""
+        layers = {name: layer.to(dtype, device) for name, layer in self.layers.items()}
+        return Integers(layers, self.q_bias.to(device, dtype), self.q_top, self.top)
+
+    def __call__(self, z: Tensor, q: float) -> Tensor:
+        """z: [1, h, w, hyper] integers in any type -> table indices [1, 4h, 4w, latent] as uint8."""
+        carried = z.to(self.q_bias.device, self.q_bias.dtype)
+        bias = interpolated(
+            self.q_bias, torch.tensor([q], dtype=torch.float64, device="cpu").to(carried.device), self.q_top
+        )
+        return indices(carried, bias, self.layers, self.top).to(torch.uint8)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What goes into a model file: int8 weights, int32 biases, int8 shifts."""
+        kinds = {"weight": torch.int8, "bias": torch.int32, "shift": torch.int8}
+        flat = {
+            f"{name}.{part}": getattr(layer, part).to(kind)
+            for name, layer in self.layers.items()
+            for part, kind in kinds.items()
+        }
+        return {**flat, "q_bias": self.q_bias.to(torch.int32)}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], config: ModelConfig) -> Integers:
+        """Read back what `tensors` gave; ModelError on what is missing or could exceed 2^24."""
+        with torch.device("meta"):
+            shapes = ScaleNetwork(config).layers()
+        try:
+            layers = {
+                name: Layer(
+                    *(tensors[f"{name}.{part}"].float().reshape(getattr(like, part).shape) for part in PARTS)
+                )
+                for name, like in shapes.items()
+            }
+            q_bias = tensors["q_bias"].float().reshape(config.q_anchors, -1)
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(f"scale network of {config.name}: {error}") from None
+        prove(layers)
+        return cls(layers, q_bias, config.q_top, config.scales - 1)
+
+
+def probe(config: ModelConfig) -> Tensor:
+    """A fixed input [1, 8, 8, hyper] for self-tests: small values, and some at the clamps."""
+    count = torch.arange(64 * config.hyper)
+    spread = (count * 2654435761 % 4294967296) // 65536 % 15 - 7
+    edge = torch.where(count % 2 == 0, Z_LIMIT, -Z_LIMIT)
+    return torch.where(count % 97 == 0, edge, spread).reshape(1, 8, 8, config.hyper)
+
+
+def digest(integers: Integers, config: ModelConfig) -> Tensor:
+    """SHA-256 of the indices of the probe at three rates, as 32 bytes."""
+    found = hashlib.sha256()
+    for q in (0.0, config.q_top / 2 + 0.125, config.q_top):
+        found.update(integers(probe(config), q).cpu().to(torch.uint8).numpy().tobytes())
+    return torch.frombuffer(bytearray(found.digest()), dtype=torch.uint8)
+
+
+def carried(integers: Integers, config: ModelConfig, expected: Tensor, device: str) -> Integers:
+    """The network on the first arithmetic that passes the self-test of the model file.
+
+    float32 on the device, float64 there, float64 on the CPU; ModelError when none gives the digest.
+    """
+    tries = [(torch.float32, device), (torch.float64, device), (torch.float64, "cpu")]
+    for dtype, place in tries:
+        if dtype == torch.float64 and place == "mps":
+            continue
+        candidate = integers.to(dtype, place)
+        if torch.equal(digest(candidate, config), expected):
+            return candidate
+        warnings.warn(
+            f"integer arithmetic in {dtype} on {place} is not exact here; trying another", stacklevel=2
+        )
+    raise ModelError(f"the self-test of model {config.name} fails on this machine: its weights are damaged")

@@ -61,7 +61,9 @@ class Block(nn.Module):
         """x: [N, H, W, C], borders zero. scale, shift: [C], applied after the depthwise layer."""
         kernel, bias = self.conditioned(scale, shift)
         rest = (self.expand, self.expand_bias, self.reduce, self.reduce_bias)
-        output: Tensor = _Fused.apply(x, *(p.to(x.dtype) for p in (kernel, bias, *rest)))
+        output: Tensor = _Fused.apply(  # type: ignore[no-untyped-call]
+            x, *(p.to(x.dtype) for p in (kernel, bias, *rest))
+        )
         return output
 
     def conditioned(self, scale: Tensor | None, shift: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -72,7 +74,9 @@ class Block(nn.Module):
 
     def rows(self, x: Tensor) -> Tensor:
         """x: [1, h + 2, W, C] with one row of context either side -> [1, h, W, C]."""
-        y = F.conv2d(x.permute(0, 3, 1, 2), self.depthwise, self.depthwise_bias, padding=(0, 1), groups=x.shape[3])
+        y = F.conv2d(
+            x.permute(0, 3, 1, 2), self.depthwise, self.depthwise_bias, padding=(0, 1), groups=x.shape[3]
+        )
         y = F.linear(y.permute(0, 2, 3, 1), self.expand, self.expand_bias).relu_()
         return F.linear(y, self.reduce, self.reduce_bias).add_(x[:, 1:-1])
 
@@ -90,7 +94,11 @@ class _Fused(torch.autograd.Function):
         ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
     ) -> Tensor:
         c = x.shape[3]
-        d = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=1, groups=c).permute(0, 2, 3, 1).contiguous()
+        d = (
+            F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=1, groups=c)
+            .permute(0, 2, 3, 1)
+            .contiguous()
+        )
         u = F.linear(d, w1, b1).relu_()
         ctx.save_for_backward(x, kernel, w1, w2, d, u)
         return F.linear(u, w2, b2).add_(x)
@@ -106,6 +114,16 @@ class _Fused(torch.autograd.Function):
         gb1, gw1 = gu.sum(0), gu.t() @ flat_d
         gd = (gu @ w1).reshape(x.shape).permute(0, 3, 1, 2)
         gx, gk, gb = torch.ops.aten.convolution_backward(
-            gd, x.permute(0, 3, 1, 2), kernel, [c], [1, 1], [1, 1], [1, 1], False, [0, 0], c, [True, True, True]
+            gd,
+            x.permute(0, 3, 1, 2),
+            kernel,
+            [c],
+            [1, 1],
+            [1, 1],
+            [1, 1],
+            False,
+            [0, 0],
+            c,
+            [True, True, True],
         )
         return gx.permute(0, 2, 3, 1).add_(gy), gk, gb, gw1, gb1, gw2, gb2

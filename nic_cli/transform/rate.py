@@ -29,7 +29,9 @@ class Gains(nn.Module):
         super().__init__()
         self.q_top = config.q_top
         q = torch.linspace(0, config.q_top, config.q_anchors)
-        start = (START + q / 2)[:, None].repeat(1, config.latent)  # half of ln lambda's slope, see train.losses
+        start = (START + q / 2)[:, None].repeat(
+            1, config.latent
+        )  # half of ln lambda's slope, see train.losses
         self.inward = nn.Parameter(start.clone())
         self.outward = nn.Parameter(-start)
 

@@ -59,7 +59,9 @@ class Tail(nn.Module):
 
     def _convolve(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
         weight = self.weight.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        return F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=padding).permute(0, 2, 3, 1)
+        return F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=padding).permute(
+            0, 2, 3, 1
+        )
 
 
 class Synthesis(nn.Module):
@@ -73,7 +75,9 @@ class Synthesis(nn.Module):
             Conditioned(coarse, config.b_anchors) for _ in range(config.synthesis_coarse_depth)
         )
         self.up = Dense(coarse, 4 * fine)
-        self.fine = nn.ModuleList(Conditioned(fine, config.b_anchors) for _ in range(config.synthesis_fine_depth))
+        self.fine = nn.ModuleList(
+            Conditioned(fine, config.b_anchors) for _ in range(config.synthesis_fine_depth)
+        )
         self.tail = Tail(fine)
         self.skip = Dense(config.latent, 768, bias=False)
 

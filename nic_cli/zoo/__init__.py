@@ -1,0 +1,1 @@
+"""Beside the flow: models by name, from folders."""

@@ -1,0 +1,269 @@
+"""The recipe: a picture to a container and back, one line a stage.
+
+    encode:  pixels -> strips -> latents -> tiles -> symbols -> streams -> container
+    decode:  container -> streams -> symbols -> tiles -> latents -> strips -> pixels
+
+Stages know nothing of each other; they meet here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nic_cli.container import file
+from nic_cli.container.layout import quantise
+from nic_cli.entropy import coder
+from nic_cli.entropy.tables import cost
+from nic_cli.errors import DamagedFile, ModelError, UsageError
+from nic_cli.image.alpha import pack_alpha, unpack_alpha
+from nic_cli.tiles import strips
+from nic_cli.tiles.grid import Grid
+from nic_cli.types import (
+    Chunk,
+    Container,
+    Header,
+    IndexArray,
+    IntArray,
+    Metadata,
+    Picture,
+    Region,
+    Symbols,
+    TileStream,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nic_cli.zoo.load import Model
+
+Progress = Callable[[int, int], None]
+TILE = 1024
+NAMES = {"icc": b"iccp", "exif": b"exif", "xmp": b"xmpp"}
+ALPHA = b"ALPH"
+
+
+def encode(
+    picture: Picture,
+    model: Model,
+    *,
+    q: float = 2.0,
+    b: float = 0.75,
+    tile: int = TILE,
+    target_bytes: int | None = None,
+    progress: Progress | None = None,
+) -> Container:
+    """Encode at rate q, or at the rate whose whole file comes closest under `target_bytes`.
+
+    q: 0..model.config.q_top. b: 0..1, the default realism of the file. tile: pixels, a multiple of 64.
+    Raises UsageError on values out of range and on a size that even q = 0 exceeds.
+    """
+    _check(model, q, b, tile)
+    grid = Grid(picture.width, picture.height, tile)
+    header = _header(picture, model, quantise(q), quantise(b), tile)
+    latents = _cut(model.native.analyse(strips.split(picture.pixels)), grid)
+    chunks = _chunks(picture)
+    if target_bytes is not None:
+        return _search(list(latents), header, chunks, model, target_bytes, progress)
+    tiles = tuple(_reported((_code(y, header.q, model) for y in latents), grid.count, progress))
+    return Container(header, chunks, tiles)
+
+
+def decode(
+    container: Container, model: Model, *, b: float | None = None, progress: Progress | None = None
+) -> Picture:
+    """Decode at realism b (None: as the file says). Raises ModelError (another model), DamagedFile."""
+    header = container.header
+    _check(model, header.q, header.b if b is None else b, header.tile)
+    grid = _grid(container, model)
+    tiles = _reported(
+        (_parse(t, r, header, model) for t, r in _placed(container, grid)), grid.count, progress
+    )
+    latents = (model.native.dequantise(symbols.z, symbols.r, header.q) for symbols in tiles)
+    realism = header.b if b is None else b
+    rows = model.native.synthesise(_joined(latents, grid), realism)
+    pixels = strips.join(rows, header.width, header.height, header.channels, header.bit_depth)
+    return _picture(pixels, container)
+
+
+def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
+    """CRC-32 over the symbols' CRC-32s of all tiles, each checked; raises as `decode` does."""
+    grid = _grid(container, model)
+    tiles = (_parse(t, r, container.header, model) for t, r in _placed(container, grid))
+    for _ in _reported(tiles, grid.count, progress):
+        pass
+    return zlib.crc32(b"".join(t.symbols_crc.to_bytes(4, "little") for t in container.tiles))
+
+
+# -- one tile --------------------------------------------------------------------------------------
+
+
+def _code(y: Tensor, q: float, model: Model) -> TileStream:
+    symbols = model.native.quantise(y, q)
+    payload = coder.encode([(symbols.z_tables, symbols.z), (symbols.r_tables, symbols.r)], model.tables)
+    return TileStream(payload, _crc(symbols.z, symbols.r))
+
+
+def _parse(stream: TileStream, region: Region, header: Header, model: Model) -> Symbols:
+    decoder = coder.Decoder(stream.payload, model.tables)
+    z_tables = model.native.z_tables(region.height // 4, region.width // 4, header.q)
+    z = decoder.take(z_tables)
+    r_tables = model.native.r_tables(z, header.q)
+    r = decoder.take(r_tables)
+    decoder.finish()
+    if _crc(z, r) != stream.symbols_crc:
+        raise DamagedFile(
+            f"the tile at {region.x * 16},{region.y * 16} decodes to other symbols than were encoded: "
+            "its bytes are sound, so this machine's arithmetic differs; try --device cpu and report it"
+        )
+    return Symbols(z, z_tables, r, r_tables)
+
+
+def _crc(z: IntArray, r: IntArray) -> int:
+    """CRC-32 of z, then r, each as little-endian 32-bit integers in raster order, channel fastest."""
+    return zlib.crc32(r.astype("<i4").tobytes(), zlib.crc32(z.astype("<i4").tobytes()))
+
+
+# -- the latent plane ------------------------------------------------------------------------------
+
+
+def _cut(rows: Iterable[Tensor], grid: Grid) -> Iterator[Tensor]:
+    """Strips of latents [1, h, W, C] -> tiles in raster order; holds one row of tiles."""
+    held: list[Tensor] = []
+    source = iter(rows)
+    for regions in grid.rows():
+        height = regions[0].height
+        while sum(strip.shape[1] for strip in held) < height:
+            held.append(next(source))
+        plane = held[0].new_empty(1, sum(s.shape[1] for s in held), *held[0].shape[2:])
+        at = 0
+        for strip in held:
+            plane[:, at : at + strip.shape[1]] = strip
+            at += strip.shape[1]
+        held = [plane[:, height:].clone()]
+        for region in regions:
+            yield plane[:, :height, region.x : region.x + region.width].contiguous()
+
+
+def _joined(tiles: Iterator[Tensor], grid: Grid) -> Iterator[Tensor]:
+    """Tiles in raster order -> strips of latents, a row of tiles each."""
+    for regions in grid.rows():
+        first = next(tiles)
+        plane = first.new_empty(1, first.shape[1], regions[-1].x + regions[-1].width, first.shape[3])
+        for region in regions:
+            tile = first if region.x == 0 else next(tiles)
+            plane[:, :, region.x : region.x + region.width] = tile
+        yield plane
+
+
+# -- the search for a size -------------------------------------------------------------------------
+
+
+def _search(
+    latents: list[Tensor],
+    header: Header,
+    chunks: tuple[Chunk, ...],
+    model: Model,
+    target: int,
+    progress: Progress | None,
+) -> Container:
+    """The largest q whose whole file is at most `target` bytes, to 1/4096 of q or 1/2 % of size."""
+
+    def estimated(units: int) -> float:
+        bits = [sum(cost(model.tables, *part) for part in _parts(model, y, units / 4096)) for y in latents]
+        return fixed + sum(b / 8 + 2 for b in bits)
+
+    def coded(units: int) -> Container:
+        found = replace(header, q=units / 4096)
+        streams = _reported((_code(y, found.q, model) for y in latents), len(latents), progress)
+        return Container(found, chunks, tuple(streams))
+
+    empty = Container(header, chunks, tuple(TileStream(b"", 0) for _ in latents))
+    fixed = len(file.pack(empty)) + 2 * len(latents)  # and two bytes more for each length
+    low, high = 0, round(model.config.q_top * 4096)
+    while high - low > 1:  # bits rise with q; halve until the estimate is inside the last half percent
+        middle = (low + high) // 2
+        size = estimated(middle)
+        low, high = (middle, high) if size <= target else (low, middle)
+        if 0.995 * target <= size <= target:
+            break
+    if low == 0 and estimated(0) > target + 16:
+        raise UsageError(f"{target} bytes cannot be reached: at q 0 this picture takes {estimated(0):.0f}")
+    if estimated(high) <= target:
+        low = high
+    while len(file.pack(container := coded(low))) > target and low > 0:
+        low = max(0, low - 8)  # the estimate was short by a few bytes
+    return container
+
+
+def _parts(model: Model, y: Tensor, q: float) -> list[tuple[IndexArray, IntArray]]:
+    symbols = model.native.quantise(y, q)
+    return [(symbols.z_tables, symbols.z), (symbols.r_tables, symbols.r)]
+
+
+# -- what stands beside the tiles ------------------------------------------------------------------
+
+
+def _check(model: Model, q: float, b: float, tile: int) -> None:
+    if not 0 <= q <= model.config.q_top:
+        raise UsageError(f"q is {q:g}: model {model.name} takes 0 to {model.config.q_top:g}")
+    if not 0 <= b <= 1:
+        raise UsageError(f"b is {b:g}: realism goes from 0 to 1")
+    if tile % 64 or not 64 <= tile <= 64 * 255:
+        raise UsageError(f"tile is {tile}: it takes a multiple of 64 up to {64 * 255}")
+
+
+def _header(picture: Picture, model: Model, q: float, b: float, tile: int) -> Header:
+    return Header(
+        width=picture.width,
+        height=picture.height,
+        channels=picture.channels,
+        bit_depth=picture.bit_depth,
+        q=q,
+        b=b,
+        tile=tile,
+        model=model.name,
+        model_id=model.id,
+        original_space=picture.original_space,
+    )
+
+
+def _chunks(picture: Picture) -> tuple[Chunk, ...]:
+    said = [(kind, getattr(picture.metadata, name)) for name, kind in NAMES.items()]
+    chunks = [Chunk(kind, data) for kind, data in said if data]
+    if picture.alpha is not None:
+        chunks.append(Chunk(ALPHA, pack_alpha(picture.alpha)))
+    return tuple(chunks)
+
+
+def _picture(pixels: object, container: Container) -> Picture:
+    header, found = container.header, {chunk.kind: chunk.data for chunk in container.chunks}
+    alpha = None
+    if ALPHA in found:
+        alpha = unpack_alpha(found[ALPHA], header.width, header.height, header.bit_depth)
+    metadata = Metadata(**{name: found.get(kind, b"") for name, kind in NAMES.items()})
+    original = header.original_space and bool(metadata.icc)
+    return Picture(pixels, alpha, metadata, original)  # type: ignore[arg-type]
+
+
+def _grid(container: Container, model: Model) -> Grid:
+    header = container.header
+    if header.model_id != model.id:
+        raise ModelError(
+            f"made with model {header.model} ({header.model_id.hex()}), not {model.name} ({model.id.hex()}): "
+            "give the folder of that model with -m"
+        )
+    return Grid(header.width, header.height, header.tile)
+
+
+def _placed(container: Container, grid: Grid) -> Iterator[tuple[TileStream, Region]]:
+    yield from zip(container.tiles, (region for row in grid.rows() for region in row), strict=True)
+
+
+def _reported(items: Iterable, count: int, progress: Progress | None) -> Iterator:  # type: ignore[type-arg]
+    for done, item in enumerate(items, 1):
+        yield item
+        if progress is not None:
+            progress(done, count)

@@ -1,0 +1,46 @@
+"""A picture as strips of rows in the values the network takes, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic_cli.tiles.grid import extended
+from nic_cli.types import PixelArray
+
+ROWS = 128
+"""Rows of pixels a strip: large enough for the matrix products, small enough for the cache."""
+
+Strip = NDArray[np.float32]
+
+
+def split(pixels: PixelArray, rows: int = ROWS) -> Iterator[Strip]:
+    """pixels: [H, W, 1 or 3] uint8 or uint16 -> strips [h, W', 3] in 0..1, edges repeated.
+
+    W' and the sum of all h are multiples of 64.
+    """
+    height, width, _ = pixels.shape
+    scale = np.float32(1 / np.iinfo(pixels.dtype).max)
+    columns = np.minimum(np.arange(extended(width)), width - 1)
+    for top in range(0, extended(height), rows):
+        bottom = min(top + rows, extended(height))
+        lines = np.minimum(np.arange(top, bottom), height - 1)
+        strip = pixels[lines[0] : lines[-1] + 1][lines - lines[0]][:, columns]
+        yield np.broadcast_to(strip * scale, (*strip.shape[:2], 3))
+
+
+def join(strips: Iterable[Strip], width: int, height: int, channels: int, bit_depth: int) -> PixelArray:
+    """Strips [h, W', 3] in 0..1 or a little beyond -> pixels [height, width, channels], rounded."""
+    kind: Any = np.uint8 if bit_depth == 8 else np.uint16
+    pixels = np.empty((height, width, channels), kind)
+    at = 0
+    for strip in strips:
+        used = strip[: height - at, :width]
+        if channels == 1:
+            used = used.mean(2, keepdims=True)
+        pixels[at : at + len(used)] = np.rint(np.clip(used, 0, 1) * np.iinfo(kind).max)
+        at += len(strip)
+    return pixels

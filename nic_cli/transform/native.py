@@ -1,0 +1,104 @@
+"""A native model at work: strips of pixels to tiles of symbols, and the same way back.
+
+Arrays go in and come out as numpy; the latent plane in between stays a tensor on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.context import merged, phase_of
+from nic_cli.transform.exact import Z_LIMIT, Integers
+from nic_cli.transform.network import Network
+from nic_cli.types import IndexArray, IntArray, Symbols
+
+R_LIMIT = 32767  # residuals are clamped to what an escape can say
+LATENT_ROWS = 8  # rows of latents that the synthesis takes at a time
+
+
+class Native:
+    """The transforms in float32 and the scale network in integers, on one device."""
+
+    def __init__(self, network: Network, integers: Integers, device: str) -> None:
+        self.config: ModelConfig = network.config
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.integers, self.device = integers, device
+
+    @torch.inference_mode()
+    def analyse(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[Tensor]:
+        """Strips [h, W, 3] in 0..1 -> strips of latents [1, h', W/16, latent], before any gain."""
+        tensors = (torch.from_numpy(strip - np.float32(0.5)).to(self.device)[None] for strip in strips)
+        yield from self.network.analysis.stream(tensors)
+
+    @torch.inference_mode()
+    def quantise(self, y: Tensor, q: float) -> Symbols:
+        """One tile of latents [1, H, W, latent] -> its symbols at rate q."""
+        y = y * self.network.gains(self._q(q))[0]
+        z = self.network.hyper_analysis(y).round().clamp(-Z_LIMIT, Z_LIMIT)
+        tables = self.integers(z, q)
+        skipped = (tables < self.config.skip).to(self.device)
+        residuals: list[Tensor] = []
+
+        def reveal(phase: int, means: Tensor) -> Tensor:
+            r = (phase_of(y, phase) - means).round().clamp(-R_LIMIT, R_LIMIT)
+            residuals.append(r.masked_fill_(phase_of(skipped, phase), 0))
+            return means + r
+
+        features = self.network.hyper_synthesis(z, self._q(q))
+        self.network.context(features, reveal)
+        z_array = _integers(z)
+        return Symbols(
+            z_array,
+            self.z_tables(z_array.shape[0], z_array.shape[1], q),
+            _integers(merged(residuals)),
+            _indices(tables),
+        )
+
+    def z_tables(self, height: int, width: int, q: float) -> IndexArray:
+        """Tables of a z of [height, width, hyper]: by channel, at the anchor of q nearest to it."""
+        step = round(self.config.q_top * 4096) // (self.config.q_anchors - 1)
+        anchor = min((round(q * 4096) + step // 2) // step, self.config.q_anchors - 1)
+        first = self.config.scales + anchor * self.config.hyper
+        return np.broadcast_to(
+            np.arange(first, first + self.config.hyper, dtype=np.uint16), (height, width, self.config.hyper)
+        )
+
+    @torch.inference_mode()
+    def r_tables(self, z: IntArray, q: float) -> IndexArray:
+        """Tables of the residuals, from the integers of z [h, w, hyper] alone: exact."""
+        return _indices(self.integers(torch.from_numpy(z)[None], q))
+
+    @torch.inference_mode()
+    def dequantise(self, z: IntArray, r: IntArray, q: float) -> Tensor:
+        """Symbols of one tile -> latents [1, H, W, latent], gains undone."""
+        residuals = torch.from_numpy(r).to(self.device, torch.float32)[None]
+        z_tensor = torch.from_numpy(z).to(self.device, torch.float32)[None]
+        features = self.network.hyper_synthesis(z_tensor, self._q(q))
+        _, y = self.network.context(features, lambda phase, means: means + phase_of(residuals, phase))
+        latents: Tensor = y * self.network.gains(self._q(q))[1]
+        return latents
+
+    @torch.inference_mode()
+    def synthesise(self, strips: Iterable[Tensor], b: float) -> Iterator[NDArray[np.float32]]:
+        """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1."""
+        thin = (part for strip in strips for part in torch.split(strip, LATENT_ROWS, 1))
+        for strip in self.network.synthesis.stream(thin, b):
+            yield (strip[0] + 0.5).cpu().numpy()
+
+    def _q(self, q: float) -> Tensor:
+        return torch.tensor([q], device=self.device)
+
+
+def _integers(x: Tensor) -> IntArray:
+    """[1, h, w, C] -> [h, w, C] int32."""
+    return np.ascontiguousarray(x[0].cpu().numpy().astype(np.int32))
+
+
+def _indices(tables: Tensor) -> IndexArray:
+    return tables[0].cpu().numpy()

@@ -1,0 +1,121 @@
+"""A model as a folder: config.json and model.safetensors, written by training, read by everyone.
+
+Tensors by name: `analysis.*`, `gains.*` and the like, float16, are the float parts; `scales.*`
+are the integers of the scale network; `tables.*` the coding tables; `selftest` the digest that
+the integers must reproduce. The model's id covers all that turns symbols into latents, so the
+encoder and the synthesis may get better without a new id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from nic_cli.entropy.tables import Tables
+from nic_cli.errors import ModelError
+from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.exact import Integers, digest
+from nic_cli.transform.network import Network
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+LARGEST = 2**30  # bytes of weights that are read at all
+BINDING = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
+TRAINING_ONLY = ("prior.", "scales.")  # of a network in training: not stored as floats
+TABLE_PARTS = ("lows", "sizes", "frequencies")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a folder holds, parsed and checked. id: 8 bytes."""
+
+    config: ModelConfig
+    network: Network
+    integers: Integers
+    tables: Tables
+    selftest: Tensor
+    id: bytes
+
+
+def write_folder(folder: Path, network: Network, tables: Tables) -> None:
+    """Write config.json and model.safetensors of a trained network."""
+    integers = Integers.of(network.scales)
+    tensors = {
+        name: p.detach().half().contiguous()
+        for name, p in network.named_parameters()
+        if not name.startswith(TRAINING_ONLY)
+    }
+    tensors |= {f"scales.{name}": t.contiguous() for name, t in integers.tensors().items()}
+    for part in TABLE_PARTS:
+        tensors[f"tables.{part}"] = torch.from_numpy(getattr(tables, part).astype("int32"))
+    tensors["selftest"] = digest(integers, network.config)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(network.config.to_json())
+    (folder / WEIGHTS).write_bytes(save(tensors))
+
+
+def read_folder(folder: Path) -> Parts:
+    """Read a model folder; ModelError names the file and what is wrong with it."""
+    config = ModelConfig.from_json(_bytes(folder / CONFIG, 2**20).decode("utf-8", "replace"))
+    try:
+        tensors = load(_bytes(folder / WEIGHTS, LARGEST))
+    except SafetensorError as error:
+        raise ModelError(
+            f"{folder / WEIGHTS}: not a safetensors file ({error}): fetch the model again"
+        ) from None
+    network = _network(config, tensors, folder)
+    under = {name[7:]: t for name, t in tensors.items() if name.startswith("scales.")}
+    integers = Integers.from_tensors(under, config)
+    try:
+        tables = Tables(
+            lows=tensors["tables.lows"].numpy(),
+            sizes=tensors["tables.sizes"].numpy(),
+            frequencies=tensors["tables.frequencies"].numpy().astype("uint32"),
+        )
+        selftest = tensors["selftest"]
+    except KeyError as error:
+        raise ModelError(f"{folder / WEIGHTS}: no tensor {error}: fetch the model again") from None
+    if len(tables) != config.scales + config.q_anchors * config.hyper:
+        raise ModelError(f"{folder / WEIGHTS}: {len(tables)} coding tables do not fit config.json")
+    return Parts(config, network, integers, tables, selftest, _id(config, tensors))
+
+
+def _network(config: ModelConfig, tensors: dict[str, Tensor], folder: Path) -> Network:
+    with torch.device("meta"):  # no time spent on random weights
+        network = Network(config)
+    wanted = {n: p for n, p in network.named_parameters() if not n.startswith(TRAINING_ONLY)}
+    found = {n: t for n, t in tensors.items() if not n.startswith(("scales.", "tables.")) and n != "selftest"}
+    if odd := sorted(wanted.keys() ^ found.keys()):
+        raise ModelError(f"{folder / WEIGHTS}: tensor {odd[0]} is missing or not expected by config.json")
+    for name, t in found.items():
+        if t.shape != wanted[name].shape or not t.is_floating_point() or not bool(t.isfinite().all()):
+            raise ModelError(f"{folder / WEIGHTS}: tensor {name} has the wrong shape or values")
+    network.load_state_dict({n: t.float() for n, t in found.items()}, strict=False, assign=True)
+    del network.scales, network.prior  # integers and tables stand for them
+    return network
+
+
+def _id(config: ModelConfig, tensors: dict[str, Tensor]) -> bytes:
+    """First 8 bytes of the SHA-256 of all that decoding up to the latents depends on."""
+    found = hashlib.sha256(f"{config.q_top} {config.scales} {config.skip}".encode())
+    for name in sorted(n for n in tensors if n.startswith(BINDING)):
+        tensor = tensors[name].contiguous()
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.numpy().tobytes())
+    return found.digest()[:8]
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}: the model folder is not complete") from None
+    if len(data) > limit:
+        raise ModelError(f"{path}: larger than {limit} bytes: not a model")
+    return data
