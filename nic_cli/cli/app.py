@@ -1,0 +1,84 @@
+"""The Typer app: one function a command, called with no other error handling than `faults` has."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import typer.main
+
+import nic_cli
+from nic_cli.cli import decode, encode, info, settings, train, verify
+
+app = typer.Typer(
+    name="nic",
+    help="A neural image codec: continuous rate (-q), continuous realism (-b), the same symbols everywhere.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (encode.encode, decode.decode, info.info, verify.verify, train.train):
+    app.command()(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code. Raises whatever goes wrong, Typer's own errors too."""
+    command = typer.main.get_command(app)
+    if "_NIC_COMPLETE" in os.environ:  # the shell asks for completions
+        command.main(list(arguments), prog_name="nic")
+    try:
+        with command.make_context("nic", list(arguments)) as context:
+            code = command.invoke(context)
+    except typer.Exit as done:  # help and version
+        code = done.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def versions() -> str:
+    """Say the versions of the program, the format and torch, and where the network would run."""
+    from nic_cli.container.layout import VERSION
+
+    try:
+        torch = metadata.version("torch")  # of its record, since importing it takes seconds
+    except metadata.PackageNotFoundError:
+        torch = "missing"
+    lines = (
+        f"nic {nic_cli.__version__}",
+        f"format {'.'.join(map(str, VERSION))}",
+        f"torch {torch}",
+        f"device {_device(torch)}",
+    )
+    return "\n".join(lines)
+
+
+def _device(torch: str) -> str:
+    chosen = settings.load().device
+    if chosen != "auto":
+        return chosen
+    has_gpu = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+    if has_gpu and not torch.endswith("+cpu"):
+        return "cuda"
+    return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
+
+
+def _print_versions(wanted: bool) -> None:
+    if wanted:
+        typer.echo(versions())
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_versions, help="Show all versions and the device."
+        ),
+    ] = False,
+) -> None:
+    """Take the options before the command."""

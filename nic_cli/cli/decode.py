@@ -1,0 +1,175 @@
+"""`nic decode`: `.nic` files to pictures."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from nic_cli.cli import batch, options, outputs, settings, streams
+from nic_cli.cli.console import Console
+from nic_cli.cli.loading import Models
+from nic_cli.cli.options import COMMON, OUTPUT, General
+from nic_cli.errors import UsageError
+from nic_cli.storage.naming import shown
+from nic_cli.storage.plan import Job
+
+if TYPE_CHECKING:
+    from nic_cli.types import Container, Picture
+
+EXAMPLES = (
+    ("nic decode photo.nic", "writes photo.png"),
+    ("nic decode photo.nic -o photo.jpg", "in the format that the name says"),
+    ("nic decode -b 0 photo.nic -o faithful.png", "nothing invented, whatever the file asks for"),
+    ("nic decode -r packed/ -o album/ --format webp", "a folder with all below it"),
+    ("nic decode - < photo.nic | magick png:- -resize 50% half.png", "through pipes"),
+)
+FORMATS = ("png", "jpeg", "webp", "tiff", "ppm")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The JSON object of a decoded file. bytes: of the picture file. seconds: decoding and writing."""
+
+    input: str
+    output: str
+    model: str
+    b: float
+    width: int
+    height: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes one file after the other with the same options. b: None for what each file says."""
+
+    b: float | None
+    format: str | None
+    general: General
+    console: Console
+    models: Models
+    alone: bool  # the only one, so that its tiles may have a bar
+
+    def __call__(self, job: Job) -> batch.Report | None:
+        """Decode the file of one job; give None if its output is there and to be skipped."""
+        if not outputs.is_free(job, self.general, self.console):
+            return None
+        format = self._format(job.target)
+        if self.general.dry_run:
+            return outputs.planned(job)
+        from nic_cli.container.file import unpack
+
+        container = unpack(streams.read_nic(job.source))
+        self.models.for_decoding(container.header)  # not part of the time
+        started = time.monotonic()
+        n_bytes = self._write(self._decode(container), job, format)
+        return self._report(job, container, n_bytes, time.monotonic() - started)
+
+    def _format(self, target: Path | None) -> str:
+        if self.format is not None or target is None:
+            return self.format or FORMATS[0]
+        from nic_cli.image.writing import FORMATS as BY_SUFFIX
+
+        found = BY_SUFFIX.get(target.suffix.lower())
+        if found is None:
+            raise UsageError(f"{shown(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}")
+        return found
+
+    def _decode(self, container: Container) -> Picture:
+        from nic_cli import codec
+
+        model = self.models.for_decoding(container.header)
+        with self.console.progress("tiles") as bar:
+            return codec.decode(container, model, b=self.b, progress=bar if self.alone else None)
+
+    def _write(self, picture: Picture, job: Job, format: str) -> int:
+        from nic_cli.image.writing import write
+
+        name = outputs.spoken(job.target, "standard output")
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            write(picture, stream, format, warn=lambda text: self.console.warn(f"{name}: {text}"))
+            return stream.tell()
+
+    def _report(self, job: Job, container: Container, n_bytes: int, seconds: float) -> batch.Report:
+        header = container.header
+        record = Decoded(
+            input=outputs.named(job.source),
+            output=outputs.named(job.target),
+            model=header.model,
+            b=header.b if self.b is None else self.b,
+            width=header.width,
+            height=header.height,
+            bytes=n_bytes,
+            seconds=round(seconds, 3),
+        )
+        source = outputs.spoken(job.source, "standard input")
+        self.console.detail(
+            f"{source}: model {record.model}, q {header.q:.4g}, {len(container.tiles)} tiles, "
+            f"{record.seconds:.2f} s"
+        )
+        name = outputs.spoken(job.target, "standard output")
+        line = f"{name}  {n_bytes:,} bytes  {record.width} x {record.height}  b {record.b:.4g}"
+        return batch.Report(line, record)
+
+
+def decode(
+    inputs: options.Inputs,
+    output: options.Target = None,
+    realism: Annotated[
+        float | None,
+        options.value(
+            "-b",
+            "--realism",
+            metavar="F",
+            panel=COMMON,
+            help="From 0 (most faithful) to 1 (most realistic). Default: what the file says.",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        options.value(
+            "--format",
+            metavar="|".join(FORMATS),
+            panel=OUTPUT,
+            help="Format of the pictures. Default: that of the output's suffix, else png.",
+        ),
+    ] = None,
+    recursive: options.Recursive = False,
+    force: options.Force = False,
+    skip_existing: options.SkipExisting = False,
+    dry_run: options.DryRun = False,
+    preserve: options.Preserve = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+    color: options.Color = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    fail_fast: options.FailFast = False,
+    offline: options.Offline = False,
+) -> int:
+    """Decode .nic files to pictures.
+
+    A picture comes back with its metadata, its alpha, its colour space and, where the format can, its
+    bit depth.
+
+    Without -o, the output lies beside the input, with its suffix swapped.
+    """
+    general = General(
+        force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
+    )
+    chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
+    b = None if realism is None else settings.checked("realism", realism, "--realism")
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"--format: {format!r} cannot be used: give {', '.join(FORMATS)}")
+    chosen.apply()
+    jobs = outputs.plan_decoding(inputs, output, general, _suffix(format))
+    decoder = Decoder(b, format, general, general.console, Models(chosen), len(jobs) == 1)
+    return batch.run(jobs, decoder, general.console, show=general.console.say, fail_fast=fail_fast)
+
+
+def _suffix(format: str | None) -> str:
+    return {"jpeg": ".jpg", "tiff": ".tif"}.get(format or FORMATS[0], f".{format or FORMATS[0]}")

@@ -1,0 +1,293 @@
+"""`nic encode`: pictures to `.nic`."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from nic_cli.cli import batch, options, outputs, quantities, settings, streams
+from nic_cli.cli.console import Console
+from nic_cli.cli.loading import Models
+from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT, General
+from nic_cli.cli.settings import Settings
+from nic_cli.errors import UsageError
+from nic_cli.storage.plan import Job
+
+if TYPE_CHECKING:
+    from nic_cli.types import Container, Picture
+    from nic_cli.zoo.load import Model
+
+EXAMPLES = (
+    ("nic encode photo.png", "writes photo.nic"),
+    ("nic encode -q 3 -b 0 photo.jpg -o small.nic", "better and larger, and most faithful"),
+    ("nic encode --bpp 0.3 photo.png", "0.3 bits per pixel, never more"),
+    (
+        "nic encode -r album/ -o packed/ --skip-existing",
+        "a folder with all below it; goes on where it stopped",
+    ),
+    ("magick in.heic png:- | nic encode - | ssh host 'cat > out.nic'", "through pipes"),
+)
+STRIPPABLE = ("all", "exif", "xmp", "icc")
+MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The JSON object of an encoded picture. bpp: of the whole file. seconds: coding and writing."""
+
+    input: str
+    output: str
+    model: str
+    q: float
+    b: float
+    width: int
+    height: int
+    bytes: int
+    bpp: float
+    tiles: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file."""
+
+    q: float
+    bpp: float | None = None
+    n_bytes: int | None = None
+
+    @property
+    def by_quality(self) -> bool:
+        """Whether q says it all."""
+        return self.bpp is None and self.n_bytes is None
+
+    def target(self, picture: Picture) -> int | None:
+        """Give the largest file in bytes that fulfils the wish, None if only q counts."""
+        if self.bpp is None:
+            return self.n_bytes
+        return math.floor(self.bpp * picture.width * picture.height / 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Encodes one picture after the other with the same options."""
+
+    wish: Wish
+    strip: frozenset[str]
+    settings: Settings
+    general: General
+    console: Console
+    models: Models
+    alone: bool  # the only one, so that its tiles may have a bar
+
+    def __call__(self, job: Job) -> batch.Report | None:
+        """Encode the picture of one job; give None if its output is there and to be skipped."""
+        if not outputs.is_free(job, self.general, self.console):
+            return None
+        if self.general.dry_run:
+            return outputs.planned(job)
+        picture = self._read(job)
+        model = self._model()
+        started = time.monotonic()
+        container, n_bytes = self._encode(picture, model, job)
+        return self._report(job, container, n_bytes, time.monotonic() - started)
+
+    def _read(self, job: Job) -> Picture:
+        from nic_cli.image.metadata import strip
+        from nic_cli.image.reading import read
+
+        with streams.opened(job.source) as stream:
+            picture = read(stream, outputs.spoken(job.source, "standard input"), warn=self.console.warn)
+        return strip(picture, self.strip)
+
+    def _model(self) -> Model:
+        model = self.models.for_encoding()
+        if self.wish.by_quality and self.wish.q > model.config.q_top:
+            top = f"{model.config.q_top:g}"
+            raise batch.Stop(
+                UsageError(f"--quality: {self.wish.q:g} is over what {model.name} has: give 0 to {top}")
+            )
+        return model
+
+    def _encode(self, picture: Picture, model: Model, job: Job) -> tuple[Container, int]:
+        from nic_cli import codec
+        from nic_cli.container.file import pack
+
+        with self.console.progress("tiles") as bar:
+            container = codec.encode(
+                picture,
+                model,
+                q=self.wish.q,
+                b=self.settings.realism,
+                tile=self.settings.tile,
+                target_bytes=self.wish.target(picture),
+                progress=bar if self.alone else None,
+            )
+        data = pack(container)
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            stream.write(data)
+        return container, len(data)
+
+    def _report(self, job: Job, container: Container, n_bytes: int, seconds: float) -> batch.Report:
+        header = container.header
+        record = Encoded(
+            input=outputs.named(job.source),
+            output=outputs.named(job.target),
+            model=header.model,
+            q=header.q,
+            b=header.b,
+            width=header.width,
+            height=header.height,
+            bytes=n_bytes,
+            bpp=round(8 * n_bytes / (header.width * header.height), 6),
+            tiles=len(container.tiles),
+            seconds=round(seconds, 3),
+        )
+        source = outputs.spoken(job.source, "standard input")
+        self.console.detail(
+            f"{source}: {record.width} x {record.height}, model {record.model}, b {record.b:.4g}, "
+            f"{record.tiles} tiles, {record.seconds:.2f} s"
+        )
+        name = outputs.spoken(job.target, "standard output")
+        line = f"{name}  {n_bytes:,} bytes  {record.bpp:.3f} bpp  q {record.q:.4g}"
+        return batch.Report(line + _saving(job, n_bytes), record)
+
+
+def encode(
+    inputs: options.Inputs,
+    output: options.Target = None,
+    quality: Annotated[
+        float | None,
+        options.value(
+            "-q",
+            "--quality",
+            metavar="F",
+            panel=COMMON,
+            help="Rate, from 0 (the smallest file) to the model's top, any fraction. Default: 2.",
+        ),
+    ] = None,
+    realism: Annotated[
+        float | None,
+        options.value(
+            "-b",
+            "--realism",
+            metavar="F",
+            panel=COMMON,
+            help="What decoding aims at, 0 (most faithful) to 1 (most realistic); can be chosen again "
+            "at decoding. Default: 0.75.",
+        ),
+    ] = None,
+    bpp: Annotated[
+        float | None,
+        options.value(
+            "--bpp",
+            metavar="F",
+            panel=COMMON,
+            help="Find the quality that gives this many bits per pixel, at most. Instead of -q.",
+        ),
+    ] = None,
+    target_size: Annotated[
+        str | None,
+        options.value(
+            "--target-size",
+            metavar="SIZE",
+            panel=COMMON,
+            help="Find the quality that gives a file of this size, at most: 40kB, 1.5MB, 64KiB. "
+            "Instead of -q.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        options.value(
+            "-m",
+            "--model",
+            metavar="NAME",
+            panel=COMMON,
+            help="Name or folder of a model. Default: the embedded one.",
+        ),
+    ] = None,
+    strip: Annotated[
+        list[str] | None,
+        options.value(
+            "--strip",
+            metavar="all|exif|xmp|icc",
+            panel=OUTPUT,
+            help="Leave metadata out; may be repeated. Default: keep all.",
+        ),
+    ] = None,
+    tile: Annotated[
+        str | None,
+        options.value(
+            "--tile",
+            metavar="N|auto",
+            panel=ADVANCED,
+            help="Side of the tiles that are coded apart, in pixels, a multiple of 64 from 64 to 16320. "
+            "Default: auto (1024).",
+        ),
+    ] = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    recursive: options.Recursive = False,
+    force: options.Force = False,
+    skip_existing: options.SkipExisting = False,
+    dry_run: options.DryRun = False,
+    preserve: options.Preserve = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+    color: options.Color = None,
+    fail_fast: options.FailFast = False,
+    offline: options.Offline = False,
+) -> int:
+    """Encode pictures to .nic files.
+
+    Metadata and alpha are kept, EXIF orientation is applied. The files hold what was asked for with -b
+    as a default only: every file decodes at any realism.
+
+    Without -o, the output lies beside the input, with its suffix swapped.
+    """
+    general = General(
+        force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
+    )
+    chosen = settings.load(
+        model=model,
+        device=device,
+        quality=quality,
+        realism=realism,
+        threads=threads,
+        tile=tile,
+        color=color,
+        offline=offline or None,
+    )
+    wish = _wish(chosen, quality, bpp, target_size)
+    stripped = _stripped(strip or [])
+    chosen.apply()
+    jobs = outputs.plan_encoding(inputs, output, general)
+    encoder = Encoder(wish, stripped, chosen, general, general.console, Models(chosen), len(jobs) == 1)
+    return batch.run(jobs, encoder, general.console, show=general.console.say, fail_fast=fail_fast)
+
+
+def _wish(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> Wish:
+    if sum(value is not None for value in (quality, bpp, size)) > 1:
+        raise UsageError("-q, --bpp and --target-size exclude each other: give one")
+    if bpp is not None and not 0 < bpp <= MAX_BPP:
+        raise UsageError(f"--bpp: {bpp:g} cannot be used: give a number over 0 and up to {MAX_BPP:g}")
+    try:
+        n_bytes = None if size is None else quantities.parse_bytes(size)
+    except ValueError as error:
+        raise UsageError(f"--target-size: {size!r} cannot be used: {error}") from error
+    return Wish(chosen.quality, bpp, n_bytes)
+
+
+def _stripped(given: list[str]) -> frozenset[str]:
+    kinds = frozenset(kind for text in given for kind in text.split(","))
+    for kind in sorted(kinds - set(STRIPPABLE)):
+        raise UsageError(f"--strip: {kind!r} cannot be used: give all, exif, xmp or icc")
+    return kinds
+
+
+def _saving(job: Job, n_bytes: int) -> str:
+    before = job.source.stat().st_size if job.source is not None else 0
+    return f"  ({100 * (n_bytes / before - 1):+.1f} %)" if before else ""

@@ -1,0 +1,56 @@
+"""The models of one run, each loaded once and only when a picture needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nic_cli.cli.batch import Stop
+from nic_cli.cli.settings import Settings
+from nic_cli.errors import ModelError, UsageError
+from nic_cli.types import Header
+from nic_cli.zoo.table import EMBEDDED
+
+if TYPE_CHECKING:
+    from nic_cli.zoo.load import Model
+
+
+class Models:
+    """Gives models by what asks for them: the settings when encoding, a file when decoding."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loaded: dict[str | None, Model] = {}
+
+    def for_encoding(self) -> Model:
+        """Load the model that the settings name. Raises Stop with the reason if there is none."""
+        try:
+            return self._load(self._settings.model)
+        except ModelError as error:
+            raise Stop(error) from error
+
+    def for_decoding(self, header: Header) -> Model:
+        """Load the model that a file asks for. Raises ModelError if none here has its id.
+
+        The name in a file is looked up and never taken for a folder; one that is not embedded must
+        be the model of the settings.
+        """
+        names = [header.model] if header.model in EMBEDDED else []
+        names += [self._settings.model] if self._settings.model else []
+        for name in names:
+            model = self._load(name)
+            if model.id == header.model_id:
+                return model
+        raise ModelError(
+            f"encoded with model {header.model} (id {header.model_id.hex()}), which is not here: "
+            "set NIC_MODEL to its folder, or use the nic that wrote the file"
+        )
+
+    def _load(self, name: str | None) -> Model:
+        if name not in self._loaded:
+            from nic_cli.zoo.load import load
+
+            try:
+                self._loaded[name] = load(name, self._settings.device)
+            except UsageError as error:  # the device is not there, for any picture
+                raise Stop(error) from error
+        return self._loaded[name]

@@ -1,0 +1,169 @@
+"""The manual pages, made from the app: `python -m nic_cli.cli.manual man/` writes them.
+
+Options and their help come from the commands themselves, so that pages and program cannot part; a
+test compares the pages in `man/` with these. There are no dates and no versions in them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from nic_cli.cli import decode, encode, info, train, verify
+from nic_cli.cli.app import app
+from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
+
+EXAMPLES = {
+    "encode": encode.EXAMPLES,
+    "decode": decode.EXAMPLES,
+    "info": info.EXAMPLES,
+    "verify": verify.EXAMPLES,
+    "train": train.EXAMPLES,
+}
+STREAMS = (
+    "Standard output carries data or JSON, the table of nic info and the verdicts of nic verify, and nothing "
+    "else; all that is told besides goes to standard error. A failure is one line there: what, where, and "
+    "what to do next. An output file is written beside its place and moved there when it is whole."
+)
+EXIT_STATUS = {
+    "0": "All is done.",
+    "1": "Some inputs of a batch failed (each is named on standard error), or a failure with no code of its "
+    "own, or the reader of standard output went away.",
+    "2": "Usage: an unknown option, a value out of range, two inputs that map to one output.",
+    "3": "Not a .nic file, or damaged, cut, or of a version that this program cannot read; not a picture.",
+    "4": "The model is missing or out of reach, or a hash does not match.",
+    "5": "The output exists, and neither -f nor --skip-existing was given.",
+    "130": "Interrupted (143 if terminated, 129 if the terminal was closed).",
+}
+ENVIRONMENT = {
+    "NIC_MODEL": "Model to encode with, as --model.",
+    "NIC_DEVICE": "Where the network runs, as --device.",
+    "NIC_CACHE": "Folder for models that were fetched.",
+    "NIC_DEBUG": "Set to 1 to see the trace of a failure.",
+    "HF_HUB_OFFLINE": "Set to 1 to ask no model hub, as --offline. The hub's other variables (HF_HOME, "
+    "HF_ENDPOINT, HF_TOKEN) hold as well.",
+    "NO_COLOR, FORCE_COLOR": "Colour never or always, unless --color says otherwise.",
+}
+FILES = {
+    "config.toml": "Settings that hold unless a flag or a variable says otherwise, in the user's "
+    "configuration folder (on Linux ~/.config/nic/). Keys: model, device, cache, quality, realism, threads, tile, color, "
+    "offline."
+}
+COMPLETION = ("install_completion", "show_completion")  # Typer's own, and worded by its version
+
+
+def pages() -> dict[str, str]:
+    """Make all pages: the text of each by the name of its file."""
+    group: Any = typer.main.get_command(app)
+    made = {"nic.1": _main_page(group)}
+    for name, command in group.commands.items():
+        made[f"nic-{name}.1"] = _command_page(name, command, sorted(group.commands))
+    return made
+
+
+def write(folder: Path) -> None:
+    """Write all pages into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, "utf-8")
+
+
+def _main_page(group: Any) -> str:
+    commands = {f"nic-{name}(1)": _first_line(command) for name, command in group.commands.items()}
+    parts = [
+        _head("nic", "a neural image codec"),
+        _section("SYNOPSIS", r"\fBnic\fR [\fIOPTIONS\fR] \fICOMMAND\fR [\fIARGS\fR]..."),
+        _section("DESCRIPTION", _text(group.help), ".PP", _text(STREAMS)),
+        _section("COMMANDS", *_terms(commands.items())),
+        _section("OPTIONS", *_options(group.params)),
+        *_ending(),
+        _section("EXAMPLES", *_examples(encode.EXAMPLES[:1] + decode.EXAMPLES[:1] + info.EXAMPLES[:1])),
+        _section("SEE ALSO", ", ".join(rf"\fBnic\-{name}\fR(1)" for name in sorted(group.commands))),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _command_page(name: str, command: Any, names: list[str]) -> str:
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    usage = " ".join(rf"\fI{_text(p.metavar)}\fR{'...' if p.nargs == -1 else ''}" for p in arguments)
+    others = [rf"\fBnic\-{other}\fR(1)" for other in names if other != name]
+    parts = [
+        _head(f"nic-{name}", _first_line(command)),
+        _section("SYNOPSIS", rf"\fBnic {name}\fR [\fIOPTIONS\fR] {usage}"),
+        _section("DESCRIPTION", *_paragraphs(command.help)),
+        *(_section(p.metavar, _text(p.help)) for p in arguments),
+        _section("OPTIONS", *_options(command.params)),
+        *_ending(),
+        _section("EXAMPLES", *_examples(EXAMPLES[name])),
+        _section("SEE ALSO", ", ".join([r"\fBnic\fR(1)", *others])),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _head(name: str, what: str) -> str:
+    said = what[:1].lower() + what[1:].rstrip(".")
+    title = _text(name.upper())
+    return f'.TH {title} 1 "" "nic" "nic manual"\n.SH NAME\n{_text(name)} \\- {_text(said)}'
+
+
+def _ending() -> list[str]:
+    return [
+        _section("EXIT STATUS", *_terms(EXIT_STATUS.items())),
+        _section("ENVIRONMENT", *_terms(ENVIRONMENT.items())),
+        _section("FILES", *_terms(FILES.items())),
+    ]
+
+
+def _section(title: str, *lines: str) -> str:
+    return "\n".join([f".SH {title}", *lines])
+
+
+def _terms(items: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, what in items:
+        yield f".TP\n\\fB{_text(term)}\\fR\n{_text(what)}"
+
+
+def _examples(items: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for line, what in items:
+        yield f".TP\n\\fB{_text(line)}\\fR\n{_text(what[:1].upper() + what[1:])}."
+
+
+def _options(params: Iterable[Any]) -> Iterator[str]:
+    panel = None
+    shown = [p for p in params if p.param_type_name == "option" and p.name not in COMPLETION]
+    for param in sorted(shown, key=_panel_order):
+        if param.rich_help_panel not in (panel, None):
+            panel = param.rich_help_panel
+            yield f".SS {panel}"
+        names = ", ".join(rf"\fB{_text(name)}\fR" for name in param.opts)
+        metavar = rf" \fI{_text(param.metavar)}\fR" if param.metavar else ""
+        yield f".TP\n{names}{metavar}\n{_text(param.help)}"
+    yield ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nShow a short help and exit."
+
+
+def _panel_order(param: Any) -> int:
+    order = (COMMON, OUTPUT, ADVANCED)
+    return order.index(param.rich_help_panel) if param.rich_help_panel in order else -1
+
+
+def _first_line(command: Any) -> str:
+    return str(command.help).strip().partition("\n")[0]
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for number, paragraph in enumerate(text.strip().split("\n\n")):
+        yield (".PP\n" if number else "") + _text(" ".join(paragraph.split()))
+
+
+def _text(text: str) -> str:
+    """Escape text for roff, which reads backslashes, hyphens and a first dot or quote in its own way."""
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return r"\&" + escaped if escaped[:1] in (".", "'") else escaped
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "man"))

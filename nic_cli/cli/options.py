@@ -1,0 +1,129 @@
+"""The options that several commands share: their names, their help, and what they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from nic_cli.cli.console import Console
+from nic_cli.errors import UsageError
+
+COMMON, OUTPUT, ADVANCED = "Common", "Output", "Advanced"
+
+
+def flag(*names: str, panel: str, help: str) -> Any:
+    """Declare an option without a value."""
+    return typer.Option(*names, metavar="", rich_help_panel=panel, help=help)
+
+
+def value(*names: str, metavar: str, panel: str, help: str) -> Any:
+    """Declare an option with a value; help names range and default, most of which lie in `settings`."""
+    return typer.Option(*names, metavar=metavar, show_default=False, rich_help_panel=panel, help=help)
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT", show_default=False, help="Files, folders, or a single - for standard input."
+    ),
+]
+Target = Annotated[
+    str | None,
+    value(
+        "-o",
+        "--output",
+        metavar="OUT",
+        panel=COMMON,
+        help="A file, a folder (ends in / or is one), or - for standard output. Default: beside the input; "
+        "for standard input, standard output.",
+    ),
+]
+Device = Annotated[
+    str | None,
+    value(
+        "--device",
+        metavar="auto|cpu|cuda|mps",
+        panel=ADVANCED,
+        help="Where the network runs. Default: auto, the fastest at hand.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    value("--threads", metavar="N", panel=ADVANCED, help="Processor threads, 1 to 1024. Default: all."),
+]
+Recursive = Annotated[bool, flag("-r", "--recursive", panel=COMMON, help="Descend into folders.")]
+Force = Annotated[
+    bool,
+    flag(
+        "-f", "--force", panel=OUTPUT, help="Overwrite existing files; write binary data to a terminal, too."
+    ),
+]
+SkipExisting = Annotated[
+    bool, flag("--skip-existing", panel=OUTPUT, help="Pass over inputs whose output exists.")
+]
+DryRun = Annotated[bool, flag("--dry-run", panel=OUTPUT, help="Only tell what would be done.")]
+Preserve = Annotated[
+    bool, flag("--preserve", panel=OUTPUT, help="Give the output the times and mode of the input.")
+]
+Json = Annotated[bool, flag("--json", panel=OUTPUT, help="One JSON object a line on standard output.")]
+Quiet = Annotated[bool, flag("-Q", "--quiet", panel=OUTPUT, help="Tell nothing but failures.")]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "-v",
+        "--verbose",
+        count=True,
+        metavar="",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+        help="Tell more.",
+    ),
+]
+Color = Annotated[
+    str | None,
+    value(
+        "--color",
+        metavar="auto|always|never",
+        panel=OUTPUT,
+        help="Colour on standard error. Default: auto, on a terminal.",
+    ),
+]
+FailFast = Annotated[bool, flag("--fail-fast", panel=ADVANCED, help="Stop a batch at its first failure.")]
+Offline = Annotated[
+    bool, flag("--offline", panel=ADVANCED, help="Never ask a model hub (as HF_HUB_OFFLINE=1).")
+]
+
+# Scripts pass one set of options to every command, so those that write nothing take these as well.
+_NONE_WRITTEN = "No effect: this command writes no file."
+VainForce = Annotated[bool, flag("-f", "--force", panel=OUTPUT, help=_NONE_WRITTEN)]
+VainSkip = Annotated[bool, flag("--skip-existing", panel=OUTPUT, help=_NONE_WRITTEN)]
+VainPreserve = Annotated[bool, flag("--preserve", panel=OUTPUT, help=_NONE_WRITTEN)]
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """The options everywhere that steer how files are gone through. Raises UsageError if two disagree."""
+
+    force: bool = False
+    skip_existing: bool = False
+    recursive: bool = False
+    dry_run: bool = False
+    preserve: bool = False
+    fail_fast: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant together."""
+        if self.force and self.skip_existing:
+            raise UsageError("-f and --skip-existing exclude each other: give one")
+        if self.quiet and self.verbose:
+            raise UsageError("-Q and -v exclude each other: give one")
+
+    @property
+    def console(self) -> Console:
+        """Where a command with these options speaks."""
+        return Console(quiet=self.quiet, verbose=self.verbose, json=self.json)

@@ -1,0 +1,62 @@
+"""The bar of long work. It is drawn by rich, which is imported only once the work proves long."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+PATIENCE = 1.0  # seconds before a bar is worth a look
+
+
+class Progress:
+    """A bar on standard error: enter it, then call it with (steps done, steps in all)."""
+
+    def __init__(self, what: str, total: int, *, enabled: bool) -> None:
+        self._what, self._total, self._enabled = what, total, enabled
+        self._started = 0.0
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        """Start the clock."""
+        self._started = time.monotonic()
+        return self
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Move the bar; show it if the work has gone on for long and is not at its end."""
+        self._total = total or self._total
+        late = time.monotonic() - self._started > PATIENCE
+        if self._bar is None and self._enabled and late and done < self._total > 1:
+            self._show()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=self._total)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+        )
+        # Standard output may carry data: rich must not put itself in its way.
+        console = Console(file=sys.stderr)
+        self._bar = Bar(*columns, console=console, transient=True, redirect_stdout=False)
+        self._task = self._bar.add_task(self._what, total=self._total)
+        self._bar.start()

@@ -1,0 +1,49 @@
+"""What people write for sizes, times and tiles: `40kB`, `22m`, `auto`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from nic_cli.container.layout import MAX_TILE, TILE_UNIT
+
+AUTO_TILE = 1024
+
+_PREFIXES = {"": 0, "k": 1, "m": 2, "g": 3}
+_SIZE = re.compile(r"(\d+\.?\d*|\.\d+)\s*([kmg]?)(i?)b?", re.IGNORECASE | re.ASCII)
+_TIME = re.compile(r"(\d+\.?\d*|\.\d+)\s*([smh]?)", re.IGNORECASE | re.ASCII)
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_bytes(text: str) -> int:
+    """Read a number of bytes, at least 1: `40000`, `40kB` (40,000), `40KiB` (40,960), `1.5MB`.
+
+    Raises ValueError.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or (found[3] and not found[2]):
+        raise ValueError("give a size such as 40000, 40kB, 1.5MB or 64KiB")
+    base = 1024.0 if found[3] else 1000.0
+    n_bytes = math.floor(float(found[1]) * base ** _PREFIXES[found[2].lower()])
+    if n_bytes < 1:
+        raise ValueError("give a size of at least 1 byte")
+    return n_bytes
+
+
+def parse_seconds(text: str) -> float:
+    """Read a positive time in seconds: `90`, `90s`, `22m`, `1.5h`. Raises ValueError."""
+    found = _TIME.fullmatch(text.strip())
+    seconds = float(found[1]) * _SECONDS[found[2].lower()] if found else 0.0
+    if seconds <= 0:
+        raise ValueError("give a time such as 90s, 22m or 1.5h")
+    return seconds
+
+
+def parse_tile(text: str) -> int:
+    """Read the side of a tile in pixels: a multiple of 64, or `auto`. Raises ValueError."""
+    if text == "auto":
+        return AUTO_TILE
+    side = int(text) if text.isdecimal() and text.isascii() and len(text) < 9 else 0
+    if not TILE_UNIT <= side <= MAX_TILE or side % TILE_UNIT:
+        raise ValueError(f"give a multiple of {TILE_UNIT} from {TILE_UNIT} to {MAX_TILE}, or auto")
+    return side

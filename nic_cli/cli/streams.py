@@ -1,0 +1,60 @@
+"""Bytes in and out of a command: files, standard input, standard output."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+from nic_cli.cli import console
+from nic_cli.container.layout import SIGNATURE
+from nic_cli.errors import DamagedFile, UsageError
+from nic_cli.storage.atomic import copy_times, replacing
+from nic_cli.storage.plan import Job
+
+MAX_FILE = 1 << 30  # bytes: far above any picture that a header may declare; ends endless streams
+
+
+def opened(source: Path | None) -> AbstractContextManager[BinaryIO]:
+    """Open an input; standard input is never closed. Raises OSError, or UsageError at a terminal."""
+    if source is not None:
+        return source.open("rb")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("nothing is piped into standard input: pipe a file into it, or name one")
+    return nullcontext(sys.stdin.buffer)
+
+
+def read_nic(source: Path | None) -> bytes:
+    """Read a `.nic` file whole; of anything else only the first bytes, for the parser to refuse.
+
+    Raises OSError, and DamagedFile for what has no end.
+    """
+    with opened(source) as stream:
+        head = stream.read(len(SIGNATURE))
+        if head != SIGNATURE:
+            return head
+        data = head + stream.read(MAX_FILE)
+    if len(data) > MAX_FILE:
+        raise DamagedFile(f"over {MAX_FILE} bytes: no .nic file is that large, check the input")
+    return data
+
+
+@contextmanager
+def output(job: Job, *, preserve: bool) -> Iterator[BinaryIO]:
+    """Open the output of a job: all of it is delivered at the end, or nothing if an error comes.
+
+    preserve: give a file the times and mode of the input.
+    """
+    if job.target is None:
+        buffer = io.BytesIO()
+        yield buffer
+        console.write_out(buffer.getbuffer())
+        return
+    source = job.source if preserve else None
+    with replacing(job.target, mode_from=source) as stream:
+        yield stream
+    if source is not None:
+        copy_times(source, job.target)

@@ -1,0 +1,106 @@
+"""`nic train`: trains a model by a recipe, or goes on training one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nic_cli.cli import options, quantities, settings
+from nic_cli.cli.options import COMMON, OUTPUT, General
+from nic_cli.errors import UsageError
+
+EXAMPLES = (
+    (
+        "nic train recipe.toml --data photos/ --work run/",
+        "trains; the model and all that resuming needs go to run/",
+    ),
+    ("nic train recipe.toml --data photos/ --work run/ --resume --time 22m", "goes on for 22 minutes"),
+    ("nic train tune.toml --data scans/ --init iris --work tuned/", "fine-tunes the embedded model"),
+)
+INTERRUPTED = 130  # the trainer itself takes Ctrl-C, to save what it has
+
+
+def train(
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE", show_default=False, help="The recipe, a TOML file.")
+    ],
+    data: Annotated[
+        list[Path] | None,
+        options.value(
+            "--data",
+            metavar="DIR",
+            panel=COMMON,
+            help="Folder of training pictures; may be repeated. Default: what the recipe says.",
+        ),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        options.value(
+            "--work",
+            metavar="DIR",
+            panel=COMMON,
+            help="Folder for checkpoints, log and model. Default: checkpoints/ and the recipe's name.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        options.flag("--resume", panel=COMMON, help="Go on from the last checkpoint in the work folder."),
+    ] = False,
+    init: Annotated[
+        str | None,
+        options.value(
+            "--init",
+            metavar="MODEL",
+            panel=COMMON,
+            help="Model to start from. Default: what the recipe says.",
+        ),
+    ] = None,
+    limit: Annotated[
+        str | None,
+        options.value(
+            "--time",
+            metavar="TIME",
+            panel=COMMON,
+            help="How long to train: 90s, 22m, 1.5h. Default: what the recipe says.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, options.flag("--dry-run", panel=OUTPUT, help="A few steps, one validation, one save, and out.")
+    ] = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    offline: options.Offline = False,
+) -> int:
+    """Train a model by a recipe.
+
+    Ctrl-C or SIGTERM saves what there is; --resume goes on from there.
+    """
+    console = General(quiet=quiet).console
+    chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
+    chosen.apply()
+    seconds = None if limit is None else _seconds(limit)
+    from nic_cli.train.command import run
+
+    finished = run(
+        recipe,
+        data=data or [],
+        resume=resume,
+        init=init,
+        seconds=seconds,
+        dry_run=dry_run,
+        work=work,
+        device=chosen.device,
+        say=console.say,
+    )
+    return 0 if finished else INTERRUPTED
+
+
+def _seconds(text: str) -> float:
+    try:
+        return quantities.parse_seconds(text)
+    except ValueError as error:
+        raise UsageError(f"--time: {text!r} cannot be used: {error}") from error
