@@ -58,7 +58,9 @@ def read_deep(
 
 
 def is_narrowed(image: Image.Image) -> bool:
-    """Whether a TIFF says more than 8 bits a sample and Pillow gives 8."""
+    """Whether Pillow gives 8 of more bits a sample: known of a TIFF, and of others until they are loaded."""
+    if _raw_mode(image) is not None:
+        return True
     bits = getattr(image, "tag_v2", {}).get(258, (8,))
     return image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB") and max(bits) > 8
 
@@ -69,9 +71,9 @@ def _refuse_planes(image: Image.Image, name: str) -> None:
         raise PictureError(f"{name}: 16-bit TIFF in separate planes is not supported; save it interleaved")
 
 
-def _raw_mode(image: ImageFile.ImageFile) -> str | None:
+def _raw_mode(image: Image.Image) -> str | None:
     """Return the raw mode of all tiles where it is one of 16-bit colour, like RGB;16B or RGBA;16L."""
-    modes = {_mode_of(tile.args) for tile in image.tile}
+    modes = {_mode_of(tile.args) for tile in getattr(image, "tile", ())}
     mode = modes.pop() if len(modes) == 1 else ""
     return mode if re.fullmatch(r"(RGBA?;16[BLN])|LA;16B", mode) else None
 

@@ -24,7 +24,7 @@ MAX_PIXELS = 1 << 28
 MAX_SIDE = 1 << 20
 """The most that the container can declare."""
 
-_opening = threading.Lock()
+_globals = threading.RLock()
 
 
 def silent(message: str) -> None:
@@ -42,28 +42,34 @@ def open_image(
         if not stream.read(1):
             raise PictureError(f"{name}: empty, not a picture; check how the file was made")
         stream.seek(0)
-        image = _open_quietly(stream, name, warn, formats)
+        image = _open_lifted(stream, name, warn, formats)
         check_size(image.width, image.height, name)
         check_frames(image, name)
     return image
 
 
-def _open_quietly(stream: BinaryIO, name: str, warn: Warn, formats: tuple[str, ...]) -> ImageFile.ImageFile:
-    # Both the size limit and the warning filters are global to the process. The limit is lifted, since
-    # `check_size` stands in for it, only while a header is read, and two threads never undo each other.
+def _open_lifted(stream: BinaryIO, name: str, warn: Warn, formats: tuple[str, ...]) -> ImageFile.ImageFile:
     if not set(formats) <= set(Image.OPEN):
         Image.init()
     known = [format for format in formats if format in Image.OPEN]  # AVIF and QOI depend on the build
-    with _opening, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    # Pillow's own limit is global to the process. It is lifted only while a header is read, since
+    # `check_size` stands in for it, and two threads never undo each other.
+    with quietly(name, warn):
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(stream, formats=known)
+            return Image.open(stream, formats=known)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-    for notice in caught:
-        warn(f"{name}: {' '.join(str(notice.message).split())}")
-    return image
+
+
+@contextmanager
+def quietly(name: str, warn: Warn) -> Iterator[None]:
+    """Hand Python's warnings to `warn`, a line each. One thread at a time: the filters are global too."""
+    with _globals, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for line in dict.fromkeys(" ".join(str(notice.message).split()) for notice in caught):
+        warn(f"{name}: {line}")
 
 
 def check_size(width: int, height: int, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +14,16 @@ from PIL import Image, ImageFile
 from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.image import colour, metadata, modes
 from nic_cli.image.deep import is_narrowed, read_deep
-from nic_cli.image.opening import MAX_PIXELS, Warn, check_frames, check_size, open_image, refusing, silent
+from nic_cli.image.opening import (
+    MAX_PIXELS,
+    Warn,
+    check_frames,
+    check_size,
+    open_image,
+    quietly,
+    refusing,
+    silent,
+)
 from nic_cli.types import Metadata, Picture, PixelArray
 
 _MAX_STREAM = 8 * MAX_PIXELS
@@ -55,11 +65,9 @@ def _read(stream: BinaryIO, name: str, warn: Warn) -> Picture:
         return open_image(stream, name, formats=(str(image.format),))
 
     image = open_image(stream, name, warn)
-    with refusing(name):
+    # The reader of TIFF alone warns while it decodes.
+    with refusing(name), quietly(name, warn) if image.format == "TIFF" else nullcontext():
         deep = read_deep(stream, image, again, name)
-        if deep is None and is_narrowed(image):
-            warn(f"{name}: more than 8 bits a channel, of which 8 were kept; PNG keeps 16")
-        image.load()
         return _picture(image, deep, name, warn)
 
 
@@ -68,7 +76,6 @@ def from_pil(image: Image.Image, name: str = "the image", *, warn: Warn = silent
     check_size(image.width, image.height, name)
     check_frames(image, name)
     with refusing(name):
-        image.load()
         return _picture(image, None, name, warn)
 
 
@@ -91,7 +98,10 @@ def from_array(array: Any) -> Picture:
 
 
 def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn) -> Picture:
-    """Join the values of a loaded image, `deep` where they are 16-bit colour, with what it says of itself."""
+    """Join the values of an image, `deep` where they are 16-bit colour, with what it says of itself."""
+    if deep is None and is_narrowed(image):
+        warn(f"{name}: more than 8 bits a channel, of which 8 were kept; give the values as PNG or an array")
+    image.load()  # some formats say the rest after their pixels
     said, orientation = metadata.gather(image, name, warn)
     if deep is None:
         image = modes.plain(image, name)

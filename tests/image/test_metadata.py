@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import IFDRational
 
 from nic_cli.errors import UsageError
 from nic_cli.image.metadata import orientation, strip
@@ -85,7 +86,7 @@ def test_tiff_keeps_what_describes_the_picture():
 
 def test_exif_and_gps_folders_survive_tiff():
     tags = Image.Exif()
-    tags.get_ifd(0x8769)[0x829A] = (1, 50)
+    tags.get_ifd(0x8769)[0x829A] = IFDRational(1, 50)
     tags.get_ifd(0x8825)[1] = "N"
     first = read(stream(Image.fromarray(RGB), "JPEG", exif=tags.tobytes()))
     again = read(written(first, "tiff"))
@@ -108,6 +109,15 @@ def test_broken_exif_is_left_out_with_a_notice(format, broken):
     picture = read(stream(Image.fromarray(RGB), format, exif=broken, lossless=True), "x", warn=said.append)
     assert (picture.pixels == RGB).all() and picture.metadata.exif == b""
     assert said == ["x: the EXIF data are broken and were left out"]
+
+
+def test_complaints_of_the_tiff_reader_become_notices():
+    said = []
+    data = bytearray(stream(Image.fromarray(RGB), "TIFF", exif=exif(1)).getvalue())
+    at = data.index(b"\x0f\x01\x02\0") + 4  # the maker: 4 letters become 4 million
+    data[at : at + 4] = (4_000_000).to_bytes(4, "little")
+    assert (read(io.BytesIO(data), "x", warn=said.append).pixels == RGB).all()
+    assert set(said) == {"x: Tag data larger than file. Skipping tag 271"}
 
 
 def test_broken_exif_of_a_container_does_not_stop_writing():

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from nic_cli.errors import PictureError, UsageError
-from nic_cli.image.reading import from_array, read
+from nic_cli.image.reading import from_array, from_pil, read
 from nic_cli.image.writing import to_pil, write
 from nic_cli.types import Metadata, Picture
 
@@ -129,6 +129,12 @@ def test_tiff_keeps_grey_and_refuses_colour():
     for channels in (2, 3, 4):
         with pytest.raises(UsageError, match="choose png"):
             write(from_array(values(channels)), io.BytesIO(), "tiff")
+
+
+def test_pillow_narrows_by_itself_and_that_is_announced():
+    said = []
+    picture = from_pil(Image.open(png16(values(3))), warn=said.append)
+    assert picture.bit_depth == 8 and "8 were kept" in said[0]
 
 
 def test_narrowing_is_announced():
