@@ -57,7 +57,7 @@ def decoded(data: bytes, name: str) -> Tensor | None:
         return None
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
-    return torch.from_numpy(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))))
+    return torch.from_numpy(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).copy())
 
 
 def shrunk(pixels: Tensor, factor: float) -> Tensor:

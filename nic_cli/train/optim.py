@@ -26,10 +26,15 @@ def orthogonal(x: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon:
-    """Orthogonalised momentum for weights that are matrices (or flatten to one)."""
+    """Orthogonalised momentum for weights that are matrices (or flatten to one).
 
-    def __init__(self, named: list[tuple[str, Tensor]], momentum: float = 0.95) -> None:
-        self.momentum = momentum
+    slow: share of the rate that a parameter takes, by name; all others take the whole.
+    """
+
+    def __init__(
+        self, named: list[tuple[str, Tensor]], slow: dict[str, float], momentum: float = 0.95
+    ) -> None:
+        self.momentum, self.slow = momentum, slow
         groups: dict[tuple[int, int], list[tuple[str, Tensor]]] = defaultdict(list)
         for name, p in named:
             rows, columns = p.shape[0], p[0].numel()
@@ -43,10 +48,11 @@ class Muon:
             grads = torch.stack([_wide(p.grad.flatten(1)) for _, p in group])  # type: ignore[union-attr]
             buffer.lerp_(grads, 1 - self.momentum)
             update = orthogonal(grads.lerp_(buffer, self.momentum))
-            for (_, p), u in zip(group, update, strict=True):
+            for (name, p), u in zip(group, update, strict=True):
                 tall = p.shape[0] / p[0].numel()
                 u = u.t() if tall > 1 else u
-                p.data.add_(u.reshape(p.shape), alpha=-rate * max(1.0, tall) ** 0.5)
+                own = rate * self.slow.get(name, 1.0) * max(1.0, tall) ** 0.5
+                p.data.add_(u.reshape(p.shape), alpha=-own)
 
     def state(self) -> dict[str, Tensor]:
         """Momentum by parameter name."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import Block, Dense, unshuffle
-from nic_cli.transform.rows import paired, taken, through_block
+from nic_cli.transform.rows import paired, taken, through
 
 
 class Analysis(nn.Module):
@@ -54,9 +54,9 @@ class Analysis(nn.Module):
 
         h = deep()
         for block in self.fine:
-            h = through_block(block, h)  # type: ignore[arg-type]
+            h = through(block.rows, h)  # type: ignore[arg-type]
         h = (self.down(unshuffle(rows, 2)) for rows in paired(h))
         for block in self.coarse:
-            h = through_block(block, h)  # type: ignore[arg-type]
+            h = through(block.rows, h)  # type: ignore[arg-type]
         for rows in h:
             yield self.tail(rows) + taken(skips, rows.shape[1])

@@ -71,4 +71,5 @@ def gaussian_bits(r: Tensor, sigma: Tensor) -> Tensor:
     far = near + 1 / sigma
     tail = torch.special.log_ndtr(-near)  # in logarithms, so that a bad guess still has a slope
     ratio = torch.special.log_ndtr(-far) - tail
-    return (tail + torch.log(-torch.expm1(ratio.clamp(max=-1e-6)))) * (-1 / log(2))
+    bits: Tensor = (tail + torch.log(-torch.expm1(ratio.clamp(max=-1e-6)))) * (-1 / log(2))
+    return bits

@@ -7,32 +7,27 @@ over positions do not mix rows, so the values are those of the whole-picture run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 
-class ByRows(Protocol):
-    """A layer with one row of context either side."""
+def through(layer: Callable[[Tensor], Tensor], strips: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Strips [1, h, W, C] through a layer of reach one; rows outside the picture are zero.
 
-    def rows(self, x: Tensor) -> Tensor:
-        """x: [1, h + 2, W, C] -> [1, h, W, C]."""
-
-
-def through_block(block: ByRows, strips: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Strips [1, h, W, C] through a layer of reach one; rows outside the picture are zero."""
+    layer: [1, h + 2, W, C], one row of context either side -> [1, h, W, C'].
+    """
     held: Tensor | None = None
     for strip in strips:
         if held is None:
             held = torch.zeros_like(strip[:, :1])
         window = torch.cat((held, strip), 1)
         if window.shape[1] > 2:
-            yield block.rows(window)
+            yield layer(window)
         held = window[:, -2:]
     if held is not None:
-        yield block.rows(torch.cat((held, torch.zeros_like(held[:, :1])), 1))
+        yield layer(torch.cat((held, torch.zeros_like(held[:, :1])), 1))
 
 
 def paired(strips: Iterable[Tensor]) -> Iterator[Tensor]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense, shuffle
+from nic_cli.transform.layers import Block, Dense, product, shuffle
 from nic_cli.transform.rate import interpolate
-from nic_cli.transform.rows import taken, through_block
+from nic_cli.transform.rows import taken, through
 
 
 class Conditioned(nn.Module):
@@ -30,15 +30,10 @@ class Conditioned(nn.Module):
     def _condition(self, b: Tensor) -> tuple[Tensor, Tensor]:
         return interpolate(self.scale, b, 1.0)[0], interpolate(self.shift, b, 1.0)[0]
 
-    def folded(self, b: Tensor) -> Block:
-        """The block at one realism, with scale and shift inside its depthwise layer."""
+    def rows_at(self, b: Tensor) -> Callable[[Tensor], Tensor]:
+        """The block by rows at one realism, scale and shift folded into its depthwise layer."""
         kernel, bias = self.block.conditioned(*self._condition(b))
-        block = Block.__new__(Block)
-        nn.Module.__init__(block)
-        for name, value in self.block.named_parameters():
-            block.register_parameter(name, value)
-        block.depthwise, block.depthwise_bias = nn.Parameter(kernel), nn.Parameter(bias)
-        return block
+        return lambda x: self.block.rows(x, kernel, bias)
 
 
 class Tail(nn.Module):
@@ -51,17 +46,19 @@ class Tail(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [N, H, W, width] -> [N, H, W, 192], borders zero."""
-        return self._convolve(x, (1, 1))
+        return self.rows(F.pad(x, (0, 0, 0, 0, 1, 1)))
 
     def rows(self, x: Tensor) -> Tensor:
-        """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192]."""
-        return self._convolve(x, (0, 1))
+        """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192].
 
-    def _convolve(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
-        weight = self.weight.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        return F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=padding).permute(
-            0, 2, 3, 1
-        )
+        One product over unfolded neighbourhoods: library convolutions choose their order of
+        summation by the size of the strip, and rows must not depend on their company.
+        """
+        height, width = x.shape[1] - 2, x.shape[2]
+        wide = F.pad(x, (0, 0, 1, 1))
+        around = [wide[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+        weight = self.weight.permute(0, 2, 3, 1).reshape(192, -1)
+        return product(torch.cat(around, 3), weight.to(x.dtype), self.bias.to(x.dtype))
 
 
 class Synthesis(nn.Module):
@@ -103,9 +100,9 @@ class Synthesis(nn.Module):
 
         h = deep()
         for block in self.coarse:
-            h = through_block(block.folded(realism), h)  # type: ignore[operator]
+            h = through(block.rows_at(realism), h)  # type: ignore[operator]
         h = (shuffle(self.up(rows), 2) for rows in h)
         for block in self.fine:
-            h = through_block(block.folded(realism), h)  # type: ignore[operator]
-        for rows in through_block(self.tail, h):
+            h = through(block.rows_at(realism), h)  # type: ignore[operator]
+        for rows in through(self.tail.rows, h):
             yield shuffle(rows + taken(skips, rows.shape[1]), 8)

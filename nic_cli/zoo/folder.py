@@ -20,8 +20,9 @@ from torch import Tensor
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.exact import Integers, digest
+from nic_cli.transform.exact import Integers
 from nic_cli.transform.network import Network
+from nic_cli.transform.selftest import digest
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST = 2**30  # bytes of weights that are read at all

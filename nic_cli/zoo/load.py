@@ -10,8 +10,8 @@ import torch
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.exact import carried
 from nic_cli.transform.native import Native
+from nic_cli.transform.selftest import carried
 from nic_cli.zoo.folder import CONFIG, read_folder
 from nic_cli.zoo.table import DEFAULT, EMBEDDED
 

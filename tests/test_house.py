@@ -1,0 +1,105 @@
+"""The direction of imports, and who may import which library."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "nic_cli"
+STAGES = ("image", "tiles", "transform", "entropy", "container")
+LEAVES = {"types", "errors"}
+ROOMS = {  # library: the places that may import it
+    "constriction": ("entropy/coder.py",),
+    "PIL": ("image/", "__init__.py"),
+    "huggingface_hub": ("zoo/fetch.py",),
+    "torch": ("transform/", "codec.py", "zoo/", "train/"),
+    "typer": ("cli/",),
+    "rich": ("cli/",),
+    "platformdirs": ("cli/", "zoo/"),
+}
+
+
+def modules():
+    return sorted(p for p in PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """All modules that a file imports anywhere, at the top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{name.name}" for name in node.names if node.module == "nic_cli"}
+    return found
+
+
+def own(path: Path) -> set[str]:
+    """The rooms or leaves of this package that a file imports."""
+    return {name.split(".")[1] for name in imported(path) if name.startswith("nic_cli.")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_only_itself_and_the_leaves(stage):
+    for path in (PACKAGE / stage).rglob("*.py"):
+        assert own(path) <= LEAVES | {stage}, path
+
+
+def test_leaves_import_nothing_of_the_package():
+    for name in ("types", "errors"):
+        assert own(PACKAGE / f"{name}.py") == set()
+
+
+def test_rooms_above_do_not_know_each_other():
+    above = {"cli": {"train"}, "train": set(), "storage": set()}
+    for room, allowed in above.items():
+        for path in (PACKAGE / room).rglob("*.py"):
+            assert not own(path) & (({"cli", "train", "bench", "pillow"} - {room}) - allowed), path
+    for room in (*STAGES, "zoo", "storage"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            assert not own(path) & {"cli", "train", "codec"}, path
+
+
+def test_only_the_train_command_imports_train():
+    users = [p.relative_to(PACKAGE).as_posix() for p in modules() if "train" in own(p)]
+    assert [u for u in users if not u.startswith("train/")] == ["cli/train.py"]
+
+
+@pytest.mark.parametrize("library", ROOMS)
+def test_a_library_is_imported_in_its_room_only(library):
+    for path in modules():
+        name = path.relative_to(PACKAGE).as_posix()
+        if library in {i.split(".")[0] for i in imported(path)}:
+            assert name.startswith(ROOMS[library]), f"{name} imports {library}"
+
+
+def test_the_container_needs_neither_torch_nor_numpy():
+    for path in (PACKAGE / "container").glob("*.py"):
+        assert not {i.split(".")[0] for i in imported(path)} & {"torch", "numpy"}, path
+
+
+def test_files_can_be_read_in_one_sitting():
+    long = {str(p): n for p in modules() if (n := len(p.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = "{'torch', 'numpy', 'PIL', 'typer'}"
+    code = f"import sys, nic_cli; nic_cli.info; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_nothing_in_the_package_runs_code_from_files():
+    forbidden = {"eval", "exec", "compile", "__import__"}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                assert not (name in forbidden and isinstance(node.func, ast.Name)), path
+                assert name != "load" or getattr(getattr(node.func, "value", None), "id", "") != "torch", path
+        assert not {i.split(".")[0] for i in imported(path)} & {"pickle", "marshal", "shelve"}, path

@@ -1,0 +1,140 @@
+"""The scale network gives the same integers in every arithmetic."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from nic_cli.errors import ModelError
+from nic_cli.transform import exact, selftest
+from nic_cli.transform.config import ModelConfig
+
+CONFIG = ModelConfig("test")
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(3)
+    network = exact.ScaleNetwork(CONFIG).requires_grad_(False)
+    network.q_bias.normal_()
+    for name, p in network.named_parameters():  # busy enough that every clamp is met
+        p.mul_(1.7 if "weight" in name else 1.0)
+    return network
+
+
+def by_integers(network, z, q):
+    """The same network in Python's own arithmetic on int64: no float anywhere."""
+    layers = network.layers()
+    i64 = {k: [getattr(v, p).long() for p in ("weight", "bias", "shift")] for k, v in layers.items()}
+
+    def scaled(total, shift, low, high):
+        left = torch.where(shift < 0, total << (-shift).clamp(min=0), total >> shift.clamp(min=0))
+        return left.clamp(low, high)
+
+    def dense(a, name):
+        w, b, _ = i64[name]
+        return (a[..., None, :] * w).sum(-1) + b
+
+    def depthwise(a, name):
+        w, b, _ = i64[name]
+        n, height, width, c = a.shape
+        padded = torch.zeros(n, height + 2, width + 2, c, dtype=torch.int64)
+        padded[:, 1:-1, 1:-1] = a
+        sums = b.expand(n, height, width, c).clone()
+        for i in range(3):
+            for j in range(3):
+                sums += padded[:, i : i + height, j : j + width] * w[:, 0, i, j]
+        return sums
+
+    def block(h, part):
+        a = (h >> 3).clamp(-128, 127)
+        a = scaled(depthwise(a, f"{part}.0"), i64[f"{part}.0"][2], -128, 127)
+        a = scaled(dense(a, f"{part}.1"), i64[f"{part}.1"][2], 0, 127)
+        delta = scaled(dense(a, f"{part}.2"), i64[f"{part}.2"][2] - 3, -(2**22), 2**22)
+        return (h + delta).clamp(-32768, 32767)
+
+    step = round(CONFIG.q_top * 4096) // (CONFIG.q_anchors - 1)
+    units = round(q * 4096)
+    low = min(units // step, CONFIG.q_anchors - 2)
+    part = units - low * step
+    anchors = network.q_integers().long()
+    bias = (anchors[low] * (step - part) + anchors[low + 1] * part) // step
+    h = scaled(dense(z.long(), "entry"), i64["entry"][2] - 7, -32768, 32767)
+    h = block(exact.shuffle((h + bias).clamp(-32768, 32767), 2), "coarse")
+    h = scaled(dense((h >> 3).clamp(-128, 127), "up"), i64["up"][2] - 3, -32768, 32767)
+    h = block(exact.shuffle(h, 2), "fine")
+    return scaled(dense((h >> 3).clamp(-128, 127), "head"), i64["head"][2] + 1, 0, CONFIG.scales - 1)
+
+
+@pytest.mark.parametrize("q", [0.0, 1.234, 6.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_floats_carry_the_integers_exactly(network, dtype, q):
+    z = torch.randint(-127, 128, (1, 3, 2, CONFIG.hyper))
+    found = exact.Integers.of(network).to(dtype, "cpu")(z, q)
+    assert torch.equal(found.long(), by_integers(network, z, q))
+    assert found.unique().numel() > 20  # not a constant
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_and_batches_do_not_matter(network, threads):
+    z = torch.randint(-20, 21, (1, 6, 5, CONFIG.hyper))
+    integers = exact.Integers.of(network)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        assert torch.equal(integers(z, 2.0), integers.to(torch.float64, "cpu")(z, 2.0))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_ordinary_float_weights_would_not_agree(network):
+    """The control: the same layers with unrounded weights differ between float32 and float64."""
+    integers = exact.Integers.of(network)
+    noise = {
+        name: dataclasses.replace(layer, weight=layer.weight + torch.rand_like(layer.weight) * 0.3)
+        for name, layer in integers.layers.items()
+    }
+    rough = dataclasses.replace(integers, layers=noise)
+    z = torch.randint(-127, 128, (1, 16, 16, CONFIG.hyper))
+    assert not torch.equal(rough(z, 2.0), rough.to(torch.float64, "cpu")(z, 2.0))
+
+
+def test_sums_that_could_reach_2_24_are_refused(network):
+    layers = exact.Integers.of(network).layers
+    assert exact.prove(layers) < 2**24
+    large = dataclasses.replace(layers["head"], bias=layers["head"].bias + 2.0**24)
+    with pytest.raises(ModelError, match="2\\^24"):
+        exact.prove({**layers, "head": large})
+
+
+def test_integers_survive_the_model_file(network):
+    integers = exact.Integers.of(network)
+    again = exact.Integers.from_tensors(integers.tensors(), CONFIG)
+    z = torch.randint(-127, 128, (1, 4, 4, CONFIG.hyper))
+    assert torch.equal(integers(z, 3.3), again(z, 3.3))
+
+
+def test_training_goes_on_from_stored_integers(network):
+    integers = exact.Integers.of(network)
+    other = exact.ScaleNetwork(CONFIG).requires_grad_(False)
+    other.take(integers)
+    z = torch.randint(-127, 128, (1, 4, 4, CONFIG.hyper))
+    assert torch.equal(exact.Integers.of(other)(z, 1.1), integers(z, 1.1))
+
+
+def test_a_wrong_self_test_digest_is_refused(network):
+    integers = exact.Integers.of(network)
+    expected = selftest.digest(integers, CONFIG)
+    assert selftest.carried(integers, CONFIG, expected, "cpu").q_bias.dtype == torch.float32
+    with pytest.warns(UserWarning, match="not exact"), pytest.raises(ModelError, match="self-test"):
+        selftest.carried(integers, CONFIG, 255 - expected, "cpu")
+
+
+def test_gradients_reach_every_weight():
+    network = exact.ScaleNetwork(CONFIG)
+    z = torch.randint(-3, 4, (2, 2, 2, CONFIG.hyper)).float()
+    network(z, torch.tensor([1.0, 4.0])).square().mean().backward()
+    for name, p in network.named_parameters():
+        assert p.grad is not None and bool(p.grad.isfinite().all()) and float(p.grad.abs().sum()) > 0, name
