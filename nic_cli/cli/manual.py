@@ -50,8 +50,8 @@ ENVIRONMENT = {
 }
 FILES = {
     "config.toml": "Settings that hold unless a flag or a variable says otherwise, in the user's "
-    "configuration folder (on Linux ~/.config/nic/). Keys: model, device, cache, quality, realism, threads, tile, color, "
-    "offline."
+    "configuration folder (on Linux ~/.config/nic/). Keys: model, device, cache, quality, realism, threads, "
+    "tile, color, offline."
 }
 COMPLETION = ("install_completion", "show_completion")  # Typer's own, and worded by its version
 

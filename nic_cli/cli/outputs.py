@@ -45,8 +45,9 @@ def plan_reading(inputs: Sequence[str], general: General) -> list[Job]:
     if STREAM in inputs and len(inputs) > 1:
         raise UsageError("standard input (-) stands alone; leave out the other inputs")
     suffixes, deep = frozenset({NIC}), general.recursive
-    # One by one, since outputs that would collide do not matter here.
-    plans = [plan([given], None, suffix_in=suffixes, suffix_out="", recursive=deep) for given in inputs]
+    # One by one and with a suffix that nobody has: outputs, and so their collisions, do not matter here.
+    unused = ".nothing-is-written"
+    plans = [plan([given], None, suffix_in=suffixes, suffix_out=unused, recursive=deep) for given in inputs]
     return [Job(job.source, None) for jobs in plans for job in jobs]
 
 

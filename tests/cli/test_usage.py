@@ -1,0 +1,103 @@
+"""What cannot be meant is refused with code 2 and one line, before anything is read or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REFUSED = {
+    (): "missing command",
+    ("squash",): "no such command 'squash'",
+    ("encode",): "missing argument 'INPUT'",
+    ("encode", "photo.png", "--crop", "1,2,3,4"): "no such option: --crop",
+    ("encode", "photo.png", "--effort", "3"): "no such option: --effort",
+    ("encode", "photo.png", "-e", "3"): "no such option: -e",
+    ("encode", "photo.png", "--preview"): "no such option: --preview",
+    ("encode", "photo.png", "-s", "40kB"): "no such option: -s",
+    ("decode", "photo.nic", "--scale", "1/2"): "no such option: --scale",
+    ("bench", "."): "no such command 'bench'",
+    ("models", "list"): "no such command 'models'",
+    ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 to 16",
+    ("encode", "photo.png", "-q", "17"): "give a number from 0 to 16",
+    ("encode", "photo.png", "-q", "nan"): "give a number from 0 to 16",
+    ("encode", "photo.png", "-q", "high"): "'-q'",
+    ("encode", "photo.png", "-q"): "-q",
+    ("encode", "photo.png", "-b", "1.01"): "--realism: 1.01 cannot be used: give a number from 0 to 1",
+    ("decode", "photo.nic", "-b", "-0.1"): "--realism: -0.1 cannot be used: give a number from 0 to 1",
+    ("encode", "photo.png", "--bpp", "0"): "--bpp: 0 cannot be used",
+    ("encode", "photo.png", "--bpp", "nan"): "--bpp: nan cannot be used",
+    ("encode", "photo.png", "--target-size", "big"): "give a size such as",
+    ("encode", "photo.png", "--tile", "100"): "give a multiple of 64",
+    ("encode", "photo.png", "--threads", "0"): "give a whole number from 1 to 1024",
+    ("encode", "photo.png", "--device", "gpu"): "give auto, cpu, cuda or mps",
+    ("encode", "photo.png", "--color", "red"): "give auto, always or never",
+    ("encode", "photo.png", "--strip", "gps"): "--strip: 'gps' cannot be used",
+    ("encode", "photo.png", "-q", "1", "--bpp", "1"): "-q, --bpp and --target-size exclude each other",
+    ("encode", "photo.png", "--bpp", "1", "--target-size", "9k"): "exclude each other",
+    ("encode", "photo.png", "-q", "1", "--target-size", "9k"): "exclude each other",
+    ("encode", "photo.png", "-f", "--skip-existing"): "-f and --skip-existing exclude each other",
+    ("encode", "photo.png", "-Q", "-v"): "-Q and -v exclude each other",
+    ("encode", "photo.png", "-o", "-", "--json"): "standard output cannot take both",
+    ("encode", "photo.png", "-"): "standard input (-) stands alone",
+    ("info", "photo.nic", "-"): "standard input (-) stands alone",
+    ("encode", "photo.png", "copy.png", "-o", "one.nic"): "2 inputs cannot all go to one.nic",
+    ("decode", "photo.nic", "--format", "gif"): "--format: 'gif' cannot be used: give png, jpeg",
+    ("decode", "photo.nic", "-o", "photo.xyz"): "photo.xyz: no format has this suffix",
+    ("train",): "missing argument 'RECIPE'",
+    ("train", "r.toml", "--time", "soon"): "--time: 'soon' cannot be used: give a time such as",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED, ids=" ".join)
+def test_refused_with_code_2_and_one_line(nic, picture, packed, arguments):
+    before = sorted(Path().iterdir())
+    done = nic(*arguments)
+    assert (done.code, done.out, len(done.lines)) == (2, b"", 1), done
+    assert done.err.startswith("nic: ")
+    assert REFUSED[arguments] in done.err
+    assert sorted(Path().iterdir()) == before
+
+
+def test_refusals_of_the_command_line_say_where_help_is(nic):
+    assert nic("encode", "--crop").err.endswith("; see 'nic encode --help'\n")
+    assert nic("squash").err.endswith("; see 'nic --help'\n")
+
+
+def test_two_inputs_for_one_output_are_both_named(nic, picture):
+    Path("photo.jpg").write_bytes(picture.read_bytes())
+    done = nic("encode", "photo.png", "photo.jpg")
+    assert done.code == 2
+    assert "photo.png" in done.err
+    assert "photo.jpg" in done.err
+    assert not Path("photo.nic").exists()
+
+
+def test_quality_over_the_models_top_says_the_range(nic, picture):
+    done = nic("encode", picture, "missing.png", "-q", "15.5")
+    assert done.code == 2
+    assert len(done.lines) == 1
+    assert "15.5 is over what iris has: give 0 to " in done.err
+    assert not Path("photo.nic").exists()
+
+
+def test_a_size_that_cannot_be_reached(nic, picture):
+    done = nic("encode", picture, "--target-size", "60")
+    assert done.code == 2
+    assert "60 bytes cannot be reached" in done.err
+    assert not Path("photo.nic").exists()
+
+
+def test_a_binary_is_not_written_to_a_terminal(nic, picture, packed):
+    for command in (["encode", picture], ["decode", packed]):
+        done = nic(*command, "-o", "-", out_terminal=True)
+        assert (done.code, done.out, len(done.lines)) == (2, b"", 1)
+        assert "standard output is a terminal" in done.err
+        assert nic(*command, "-o", "-", "-f", "-Q", out_terminal=True).out
+
+
+def test_help_is_the_only_thing_that_asks_for_no_input(nic):
+    done = nic("decode", "-h")
+    assert done.code == 0
+    assert b"--realism" in done.out
+    assert done.err == ""
