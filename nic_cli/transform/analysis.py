@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense, unshuffle
+from nic_cli.transform.layers import Block, Dense, unshuffle, widened
 from nic_cli.transform.rows import paired, taken, through
 
 
@@ -39,7 +39,7 @@ class Analysis(nn.Module):
         h = self.down(unshuffle(h, 2))
         for block in self.coarse:
             h = block(h)
-        y: Tensor = self.tail(h).float() + self.skip(unshuffle(bands, 2))
+        y: Tensor = widened(self.tail(h)) + self.skip(unshuffle(bands, 2))
         return y
 
     def stream(self, strips: Iterable[Tensor]) -> Iterator[Tensor]:

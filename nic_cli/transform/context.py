@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense
+from nic_cli.transform.layers import Block, Dense, widened
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 
@@ -43,14 +43,14 @@ class Step(nn.Module):
         self.tail = Dense(n, config.latent, gain=0.1)
 
     def forward(self, features: Tensor, before: list[Tensor]) -> Tensor:
-        """features: [N, h, w, hyper_fine]; before: phases [N, h, w, latent] -> means, float32."""
+        """features: [N, h, w, hyper_fine]; before: phases [N, h, w, latent] -> means."""
         h = features
         if self.reduce is not None:
             h = torch.cat((h, self.reduce(torch.cat(before, 3).to(h.dtype))), 3)
         h = self.stem(h)
         for block in self.blocks:
             h = block(h)
-        return self.tail(h).float()  # type: ignore[no-any-return]
+        return widened(self.tail(h))
 
 
 class Context(nn.Module):

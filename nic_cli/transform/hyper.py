@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense, shuffle, unshuffle
+from nic_cli.transform.layers import Block, Dense, shuffle, unshuffle, widened
 from nic_cli.transform.rate import interpolate
 
 
@@ -31,7 +31,7 @@ class HyperAnalysis(nn.Module):
         """h, w are multiples of 4."""
         h = self.fine(self.stem(y.to(precision)))
         h = self.coarse(self.down(unshuffle(h, 2)))
-        return self.tail(unshuffle(h, 2)).float()  # type: ignore[no-any-return]
+        return widened(self.tail(unshuffle(h, 2)))
 
 
 class HyperSynthesis(nn.Module):

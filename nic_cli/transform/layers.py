@@ -43,6 +43,11 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return padded[:-missing].reshape(*x.shape[:-1], -1)
 
 
+def widened(x: Tensor) -> Tensor:
+    """Half precision back to float32; anything wider as it is."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
 class Dense(nn.Module):
     """A 1x1 convolution: [..., inputs] -> [..., outputs], computed in the input's precision."""
 

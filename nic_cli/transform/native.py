@@ -23,24 +23,29 @@ LATENT_ROWS = 8  # rows of latents that the synthesis takes at a time
 
 
 class Native:
-    """The transforms in float32 and the scale network in integers, on one device."""
+    """The transforms in floats and the scale network in integers, on one device."""
 
-    def __init__(self, network: Network, integers: Integers, device: str) -> None:
+    def __init__(
+        self, network: Network, integers: Integers, device: str, dtype: torch.dtype = torch.float32
+    ) -> None:
         self.config: ModelConfig = network.config
-        self.network = network.to(device).eval().requires_grad_(False)
+        self.network = network.to(device, dtype).eval().requires_grad_(False)
+        self.dtype = dtype
         self.integers, self.device = integers, device
 
     @torch.inference_mode()
     def analyse(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[Tensor]:
         """Strips [h, W, 3] in 0..1 -> strips of latents [1, h', W/16, latent], before any gain."""
-        tensors = (torch.from_numpy(strip - np.float32(0.5)).to(self.device)[None] for strip in strips)
+        tensors = (
+            torch.from_numpy(strip - np.float32(0.5)).to(self.device, self.dtype)[None] for strip in strips
+        )
         yield from self.network.analysis.stream(tensors)
 
     @torch.inference_mode()
     def quantise(self, y: Tensor, q: float) -> Symbols:
         """One tile of latents [1, H, W, latent] -> its symbols at rate q."""
         y = y * self.network.gains(self._q(q))[0]
-        z = self.network.hyper_analysis(y).round().clamp(-Z_LIMIT, Z_LIMIT)
+        z = self.network.hyper_analysis(y, self.dtype).round().clamp(-Z_LIMIT, Z_LIMIT)
         tables = self.integers(z, q)
         skipped = (tables < self.config.skip).to(self.device)
         residuals: list[Tensor] = []
@@ -50,7 +55,7 @@ class Native:
             residuals.append(r.masked_fill_(phase_of(skipped, phase), 0))
             return means + r
 
-        features = self.network.hyper_synthesis(z, self._q(q))
+        features = self.network.hyper_synthesis(z, self._q(q), self.dtype)
         self.network.context(features, reveal)
         z_array = _integers(z)
         return Symbols(
@@ -77,9 +82,9 @@ class Native:
     @torch.inference_mode()
     def dequantise(self, z: IntArray, r: IntArray, q: float) -> Tensor:
         """Symbols of one tile -> latents [1, H, W, latent], gains undone."""
-        residuals = torch.from_numpy(r).to(self.device, torch.float32)[None]
-        z_tensor = torch.from_numpy(z).to(self.device, torch.float32)[None]
-        features = self.network.hyper_synthesis(z_tensor, self._q(q))
+        residuals = torch.from_numpy(r).to(self.device, self.dtype)[None]
+        z_tensor = torch.from_numpy(z).to(self.device, self.dtype)[None]
+        features = self.network.hyper_synthesis(z_tensor, self._q(q), self.dtype)
         _, y = self.network.context(features, lambda phase, means: means + phase_of(residuals, phase))
         latents: Tensor = y * self.network.gains(self._q(q))[1]
         return latents
@@ -89,10 +94,10 @@ class Native:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1."""
         thin = (part for strip in strips for part in torch.split(strip, LATENT_ROWS, 1))
         for strip in self.network.synthesis.stream(thin, b):
-            yield (strip[0] + 0.5).cpu().numpy()
+            yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _q(self, q: float) -> Tensor:
-        return torch.tensor([q], device=self.device)
+        return torch.tensor([q], device=self.device, dtype=self.dtype)
 
 
 def _integers(x: Tensor) -> IntArray:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense, product, shuffle
+from nic_cli.transform.layers import Block, Dense, product, shuffle, widened
 from nic_cli.transform.rate import interpolate
 from nic_cli.transform.rows import taken, through
 
@@ -86,12 +86,12 @@ class Synthesis(nn.Module):
         h = shuffle(self.up(h), 2)
         for block in self.fine:
             h = block(h, b)
-        return shuffle(self.tail(h).float() + shuffle(self.skip(y), 2), 8)
+        return shuffle(widened(self.tail(h)) + shuffle(self.skip(y), 2), 8)
 
     def stream(self, strips: Iterable[Tensor], b: float) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels."""
         skips: list[Tensor] = []
-        realism = torch.tensor([b], device=self.stem.weight.device)
+        realism = self.stem.weight.new_tensor([b])
 
         def deep() -> Iterator[Tensor]:
             for strip in strips:

@@ -1,0 +1,116 @@
+"""Do files decode to the same symbols, and to the same pixels within one level, in every arithmetic?
+
+    python -m tests.bench.exactness FOLDER [-q 0,2,4] [--limit N]
+
+Encodes each picture once, then verifies and decodes the files in processes of their own with other
+threads, kernels, precision and grouping of rows. Prints mismatches and exits with 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+VARIANTS = {  # name: (environment, options of the worker)
+    "2 threads": ({}, {}),
+    "1 thread": ({}, {"threads": 1}),
+    "oneDNN off": ({}, {"onednn": False}),
+    "ATen default kernels": ({"ATEN_CPU_CAPABILITY": "default"}, {}),
+    "ATen avx2 kernels": ({"ATEN_CPU_CAPABILITY": "avx2"}, {}),
+    "MKL without AVX-512": ({"MKL_ENABLE_INSTRUCTIONS": "AVX2"}, {}),
+    "float64": ({}, {"float64": True}),
+    "one row at a time": ({}, {"rows": 1}),
+    "all rows at once": ({}, {"rows": 1 << 20}),
+}
+
+
+def worker(folder: Path, options: dict) -> None:
+    """Decode all files of a folder; write checksums and pixels beside them as `out.npz`."""
+    import torch
+
+    from nic_cli import codec
+    from nic_cli.container import file
+    from nic_cli.transform import native
+    from nic_cli.zoo.load import load
+
+    torch.set_num_threads(options.get("threads", 2))
+    model = load(None, options.get("device", "cpu"))
+    if options.get("onednn") is False:
+        torch._C._set_mkldnn_enabled(False)
+    if options.get("float64"):
+        integers = model.native.integers.to(torch.float64, "cpu")
+        double = native.Native(model.native.network, integers, "cpu", torch.float64)
+        object.__setattr__(model, "native", double)
+    native.LATENT_ROWS = options.get("rows", native.LATENT_ROWS)
+    sums, pixels = {}, {}
+    for path in sorted(folder.glob("*.nic")):
+        container = file.unpack(path.read_bytes())
+        sums[path.name] = codec.verify(container, model)
+        pixels[path.name] = codec.decode(container, model).pixels
+    np.savez(folder / "out.npz", sums=json.dumps(sums), **pixels)
+
+
+def run(folder: Path, environment: dict, options: dict):
+    """(symbol checksums, pixels) of all files of a folder in one variant; a failure counts as neither."""
+    (folder / "out.npz").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "tests.bench.exactness", str(folder), "--worker", json.dumps(options)]
+    subprocess.run(command, env={**os.environ, **environment}, check=True)
+    with np.load(folder / "out.npz") as found:
+        pixels = {name: found[name] for name in found.files if name != "sums"}
+        return json.loads(str(found["sums"])), pixels
+
+
+def compare(folder: Path, variants=None) -> dict[str, tuple[int, int]]:
+    """For each variant: files whose symbols differ from the first's, and the largest pixel difference."""
+    variants = variants or VARIANTS
+    results, base = {}, None
+    for name, (environment, options) in variants.items():
+        sums, pixels = run(folder, environment, options)
+        base = base or (sums, pixels)
+        wrong = sum(base[0][key] != sums[key] for key in base[0])
+        apart = max(int(np.abs(pixels[key].astype(int) - base[1][key]).max()) for key in base[1])
+        results[name] = wrong, apart
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-q", default="0,2,4")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--device", action="append", default=[], help="cuda or mps, decoding there as well")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        worker(given.folder, json.loads(given.worker))
+        return 0
+    from nic_cli import codec
+    from nic_cli.container import file
+    from nic_cli.image.reading import read
+    from nic_cli.zoo.load import load
+
+    model = load(None, "cpu")
+    with tempfile.TemporaryDirectory() as place:
+        paths = sorted(given.folder.glob("*.png"))[: given.limit]
+        for path in paths:
+            picture = read(path, path.name)
+            for q in map(float, given.q.split(",")):
+                data = file.pack(codec.encode(picture, model, q=q, b=0))
+                (Path(place) / f"{path.stem}-{q:g}.nic").write_bytes(data)
+        variants = VARIANTS | {device: ({}, {"device": device}) for device in given.device}
+        count = len(list(Path(place).glob("*.nic")))
+        results = compare(Path(place), variants)
+    for name, (wrong, apart) in results.items():
+        print(f"{name:24} symbols differ in {wrong} of {count} files; pixels by at most {apart} of 255")
+    return int(any(wrong or apart > 1 for wrong, apart in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

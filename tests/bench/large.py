@@ -1,0 +1,76 @@
+"""Peak memory, time and seams of one large picture.
+
+    python -m tests.bench.large PICTURE [--size 6000x4000] [-q 2]
+
+The picture is repeated, mirrored at each border, to the size. Encoding and decoding run as the
+real command, each in a process of its own; the peak is that of the largest process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+TILE = 1024
+
+
+def mirrored(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture repeated to a size, every other copy mirrored, so that no edge is made."""
+
+    def index(size, wanted):
+        there = np.arange(wanted) % (2 * size)
+        return np.where(there < size, there, 2 * size - 1 - there)
+
+    return pixels[index(pixels.shape[0], height)][:, index(pixels.shape[1], width)]
+
+
+def seams(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """Mean step of the error across tile borders, and across all other neighbouring columns and rows."""
+    at, other = [], []
+    for axis in (0, 1):
+        error = (after.astype(np.int16) - before).astype(np.float32).mean(2)
+        steps = np.abs(np.diff(error, axis=axis)).mean(1 - axis)
+        border = (np.arange(1, len(steps) + 1) % TILE) == 0
+        at.append(steps[border])
+        other.append(steps[~border])
+    return float(np.concatenate(at).mean()), float(np.concatenate(other).mean())
+
+
+def run(*arguments: str) -> tuple[float, float]:
+    """(seconds, peak MiB so far of any child) of one command."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "nic_cli", *arguments], check=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return time.perf_counter() - start, peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--size", default="6000x4000")
+    parser.add_argument("-q", default="2")
+    given = parser.parse_args()
+    width, height = map(int, given.size.split("x"))
+    with tempfile.TemporaryDirectory() as place, Image.open(given.picture) as image:
+        source, coded, back = (str(Path(place) / n) for n in ("large.png", "large.nic", "back.png"))
+        before = mirrored(np.asarray(image.convert("RGB")), width, height)
+        Image.fromarray(before).save(source, compress_level=1)
+        seconds, peak = run("encode", source, "-q", given.q, "-b", "0", "-o", coded, "--quiet")
+        print(f"encode  {seconds:.1f} s  peak {peak:.0f} MiB  {Path(coded).stat().st_size} bytes")
+        seconds, peak = run("decode", coded, "-o", back, "--quiet")
+        print(f"decode  {seconds:.1f} s  peak {peak:.0f} MiB (the larger of both)")
+        with Image.open(back) as decoded:
+            at, other = seams(before, np.asarray(decoded))
+        print(f"mean step of the error across tile borders {at:.4f}, elsewhere {other:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The embedded model and a few real photographs, loaded once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def model():
+    from nic_cli.zoo.load import load
+
+    return load(None, "cpu")
+
+
+@pytest.fixture(scope="session")
+def photographs():
+    """Crops of photographs that scikit-image ships, [H, W, 3] uint8, by name."""
+    from skimage import data
+
+    return {
+        "astronaut": data.astronaut()[:256, 100:420],
+        "coffee": data.coffee()[60:260, 100:357],
+        "chelsea": data.chelsea()[:199, 60:301],
+        "rocket": data.rocket()[120:312, 200:520],
+    }
+
+
+@pytest.fixture(scope="session")
+def wide(photographs):
+    """A picture of two entropy tiles at --tile 128: [130, 250, 3]."""
+    return np.ascontiguousarray(photographs["astronaut"][:130, :250])

@@ -1,0 +1,171 @@
+"""What encode and decode promise, with the embedded model on real photographs."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from nic_cli import codec
+from nic_cli.container import file
+from nic_cli.errors import DamagedFile, ModelError, UsageError
+from nic_cli.image.reading import from_array
+from nic_cli.types import Metadata, Picture
+
+
+def psnr(a, b):
+    top = float(np.iinfo(a.dtype).max)
+    return 10 * np.log10(top**2 / np.square(a.astype(np.float64) - b).mean())
+
+
+def round_trip(picture, model, **options):
+    container = file.unpack(file.pack(codec.encode(picture, model, **options)))
+    return container, codec.decode(container, model)
+
+
+def test_photographs_come_back_close_and_small(model, photographs):
+    for name, pixels in photographs.items():
+        picture = from_array(pixels)
+        container, back = round_trip(picture, model, q=3.0, b=0.0)
+        bpp = 8 * len(file.pack(container)) / (picture.width * picture.height)
+        assert back.pixels.shape == pixels.shape and back.pixels.dtype == np.uint8
+        assert bpp < 1.6 and psnr(pixels, back.pixels) > 28, (name, bpp)
+
+
+def test_bits_and_fidelity_rise_with_q(model, photographs):
+    picture = from_array(photographs["coffee"])
+    sizes, fidelities = [], []
+    for q in np.linspace(0, model.config.q_top, 7):
+        container, back = round_trip(picture, model, q=float(q), b=0.0)
+        sizes.append(len(file.pack(container)))
+        fidelities.append(psnr(picture.pixels, back.pixels))
+    assert sizes == sorted(set(sizes)) and fidelities == sorted(fidelities)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (65, 3), (64, 64), (63, 129), (200, 20)])
+def test_every_size_comes_back_exactly(model, photographs, shape):
+    pixels = photographs["rocket"][: shape[0], : shape[1]]
+    _, back = round_trip(from_array(np.ascontiguousarray(pixels)), model, q=2.0)
+    assert back.pixels.shape == pixels.shape
+
+
+def test_grey_alpha_and_sixteen_bits_are_kept(model, photographs):
+    grey = np.ascontiguousarray(photographs["chelsea"][..., :1]).astype(np.uint16) * 257
+    alpha = (np.indices(grey.shape[:2]).sum(0) * 150).astype(np.uint16)
+    picture = Picture(grey, alpha, Metadata(exif=b"II*\0some", xmp=b"<x/>"))
+    container, back = round_trip(picture, model, q=5.0)
+    assert (back.channels, back.bit_depth) == (1, 16)
+    assert np.array_equal(back.alpha, alpha) and back.metadata == picture.metadata
+    assert psnr(grey, back.pixels) > 33
+    assert container.header.channels == 1
+
+
+def test_a_sixteen_bit_picture_has_more_than_256_levels(model):
+    ramp = np.linspace(0, 65535, 128 * 128 * 3).reshape(128, 128, 3).astype(np.uint16)
+    _, back = round_trip(Picture(ramp), model, q=6.0)
+    assert len(np.unique(back.pixels >> 0)) > 1000
+
+
+def test_the_same_input_gives_the_same_bytes(model, wide):
+    picture = from_array(wide)
+    first = file.pack(codec.encode(picture, model, tile=128))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        second = file.pack(codec.encode(picture, model, tile=128))
+    finally:
+        torch.set_num_threads(threads)
+    assert first == second
+
+
+def test_decoding_does_not_depend_on_how_rows_are_grouped(model, photographs, monkeypatch):
+    picture = from_array(photographs["astronaut"])
+    container = codec.encode(picture, model)
+    whole = codec.decode(container, model).pixels
+    monkeypatch.setattr("nic_cli.transform.native.LATENT_ROWS", 1)
+    assert np.array_equal(codec.decode(container, model).pixels, whole)
+
+
+def test_tiles_leave_no_seams(model, photographs):
+    """The error next to tile borders is that of the same pixels when there is no border."""
+    pixels = photographs["astronaut"]
+    _, tiled = round_trip(from_array(pixels), model, q=1.0, tile=64)
+    _, whole = round_trip(from_array(pixels), model, q=1.0)
+
+    def jump(found):
+        error = np.abs(found.pixels.astype(int) - pixels)
+        return np.mean([error[:, x - 1 : x + 1].mean() for x in range(64, 320, 64)])
+
+    assert jump(tiled) < 1.1 * jump(whole)
+
+
+def test_a_tile_border_would_show_if_pixels_were_tiled(model, photographs):
+    """The control of the test above: tiles encoded as pictures of their own do show."""
+    pixels = photographs["astronaut"]
+    parts = [round_trip(from_array(np.ascontiguousarray(pixels[:, x : x + 64])), model, q=1.0)[1].pixels
+             for x in range(0, 320, 64)]  # fmt: skip
+    apart = np.concatenate(parts, 1).astype(int)
+    _, whole = round_trip(from_array(pixels), model, q=1.0)
+
+    def step(found):
+        error = found - pixels
+        return np.mean([np.abs(error[:, x] - error[:, x - 1]).mean() for x in range(64, 320, 64)])
+
+    assert step(apart) > 1.1 * step(whole.pixels.astype(int))
+
+
+@pytest.mark.parametrize("bpp", [0.3, 1.0])
+def test_a_target_size_is_met_from_below(model, photographs, bpp):
+    for pixels in photographs.values():
+        target = int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
+        size = len(file.pack(codec.encode(from_array(pixels), model, target_bytes=target)))
+        assert 0.985 * target <= size <= target
+
+
+def test_a_target_out_of_reach_is_refused_or_topped(model, photographs):
+    picture = from_array(photographs["coffee"])
+    with pytest.raises(UsageError, match="cannot be reached"):
+        codec.encode(picture, model, target_bytes=60)
+    assert codec.encode(picture, model, target_bytes=10**7).header.q == model.config.q_top
+
+
+def test_verify_gives_the_checksum_of_the_symbols(model, wide):
+    container = codec.encode(from_array(wide), model, tile=128)
+    assert len(container.tiles) == 2
+    expected = zlib.crc32(b"".join(t.symbols_crc.to_bytes(4, "little") for t in container.tiles))
+    assert codec.verify(container, model) == expected
+
+
+def test_symbols_that_differ_are_noticed(model, wide):
+    container = codec.encode(from_array(wide), model)
+    wrong = dataclasses.replace(container.tiles[0], symbols_crc=container.tiles[0].symbols_crc ^ 1)
+    with pytest.raises(DamagedFile, match="arithmetic"):
+        codec.decode(dataclasses.replace(container, tiles=(wrong,)), model)
+
+
+def test_a_file_of_another_model_is_refused(model, wide):
+    container = codec.encode(from_array(wide), model)
+    other = dataclasses.replace(container, header=dataclasses.replace(container.header, model_id=b"8bytes!!"))
+    for work in (codec.decode, codec.verify):
+        with pytest.raises(ModelError, match="made with model"):
+            work(other, model)
+
+
+@pytest.mark.parametrize("wrong", [{"q": -0.1}, {"q": 99.0}, {"b": 1.5}, {"tile": 100}, {"q": float("nan")}])
+def test_values_out_of_range_are_refused(model, wide, wrong):
+    with pytest.raises(UsageError):
+        codec.encode(from_array(wide), model, **wrong)
+
+
+def test_one_tile_without_metadata_has_at_most_48_bytes_around_it(model, photographs):
+    container = codec.encode(from_array(photographs["astronaut"]), model)
+    assert file.overhead(container) <= 48
+
+
+def test_progress_counts_tiles(model, wide):
+    seen = []
+    container = codec.encode(from_array(wide), model, tile=64, progress=lambda *at: seen.append(at))
+    assert seen == [(i + 1, len(container.tiles)) for i in range(len(container.tiles))]
