@@ -84,6 +84,7 @@ def train(
     chosen.apply()
     seconds = None if limit is None else _seconds(limit)
     from nic_cli.train.command import run
+    from nic_cli.zoo.load import chosen as device_of
 
     finished = run(
         recipe,
@@ -93,7 +94,7 @@ def train(
         seconds=seconds,
         dry_run=dry_run,
         work=work,
-        device=chosen.device,
+        device=device_of(chosen.device),
         say=console.say,
     )
     return 0 if finished else INTERRUPTED

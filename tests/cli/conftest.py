@@ -50,7 +50,7 @@ def clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 @pytest.fixture(scope="session")
-def load_once() -> Iterator[Callable[..., object]]:
+def load_once(model) -> Iterator[Callable[..., object]]:
     """Load each model once; on one thread, since two wait for each other when the cores are busy."""
     import torch
 
@@ -58,7 +58,7 @@ def load_once() -> Iterator[Callable[..., object]]:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield cache(load)
+    yield cache(lambda name, device: model if name in (None, model.name) else load(name, device))
     torch.set_num_threads(threads)
 
 

@@ -10,12 +10,12 @@ REFUSED = {
     (): "missing command",
     ("squash",): "no such command 'squash'",
     ("encode",): "missing argument 'INPUT'",
-    ("encode", "photo.png", "--crop", "1,2,3,4"): "no such option: --crop",
-    ("encode", "photo.png", "--effort", "3"): "no such option: --effort",
-    ("encode", "photo.png", "-e", "3"): "no such option: -e",
-    ("encode", "photo.png", "--preview"): "no such option: --preview",
-    ("encode", "photo.png", "-s", "40kB"): "no such option: -s",
-    ("decode", "photo.nic", "--scale", "1/2"): "no such option: --scale",
+    ("encode", "photo.png", "--crop", "1,2,3,4"): "no such option … --crop",
+    ("encode", "photo.png", "--effort", "3"): "no such option … --effort",
+    ("encode", "photo.png", "-e", "3"): "no such option … -e",
+    ("encode", "photo.png", "--preview"): "no such option … --preview",
+    ("encode", "photo.png", "-s", "40kB"): "no such option … -s",
+    ("decode", "photo.nic", "--scale", "1/2"): "no such option … --scale",
     ("bench", "."): "no such command 'bench'",
     ("models", "list"): "no such command 'models'",
     ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 to 16",
@@ -55,7 +55,8 @@ def test_refused_with_code_2_and_one_line(nic, picture, packed, arguments):
     done = nic(*arguments)
     assert (done.code, done.out, len(done.lines)) == (2, b"", 1), done
     assert done.err.startswith("nic: ")
-    assert REFUSED[arguments] in done.err
+    for part in REFUSED[arguments].split(" … "):
+        assert part in done.err
     assert sorted(Path().iterdir()) == before
 
 
