@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+
+torch.set_num_threads(1)  # small pictures gain nothing from two, and busy machines lose a lot
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,7 @@ class Pool:
         self.height, self.width = shape[:, 0].to(device), shape[:, 1].to(device)
         self.start = (area.cumsum(0) - area).to(device)
         self.weight = area.double().to(device)
+        self.largest = int(shape.amin(1).amax())  # side of the largest crop there is
         pixels = torch.empty(int(area.sum()), 3, dtype=torch.uint8)
         at = 0
         while pictures:  # from the end, so that memory is given back on the way
@@ -102,6 +103,8 @@ class Pool:
 
     def crops(self, batch: int, side: int, random: torch.Generator) -> Tensor:
         """[batch, side, side, 3] uint8, areas evenly covered, mirrored and turned at random."""
+        if side > self.largest:
+            raise UsageError(f"crops of {side} pixels: the largest picture allows {self.largest}")
         fits = (self.height >= side) & (self.width >= side)
         pick = torch.multinomial(self.weight * fits, batch, replacement=True, generator=random)
         draw = torch.rand(4, batch, generator=random, device=self.device)

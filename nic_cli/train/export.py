@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nic_cli.entropy.tables import Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.train.data import Pool
+from nic_cli.transform.config import WORLD
 from nic_cli.transform.exact import Z_LIMIT, Integers, round_
 from nic_cli.transform.native import Native
 from nic_cli.transform.network import Network
@@ -74,8 +75,9 @@ def _counts(network: Network, pool: Pool) -> Counts:
     counts = torch.zeros(config.q_anchors, config.hyper, 2 * CODED_Z + 1, dtype=torch.float64)
     random = torch.Generator(pool.device).manual_seed(7)
     step = config.q_top / (config.q_anchors - 1)
+    side = min(CROP, pool.largest // WORLD * WORLD)
     for _ in range(COUNTS // 4):
-        x = pool.crops(4, CROP, random).float() / 255 - 0.5
+        x = pool.crops(4, side, random).float() / 255 - 0.5
         y = network.analysis(x, torch.bfloat16)
         for anchor in range(config.q_anchors):
             q = ((anchor - 0.5 + torch.rand(4, generator=random, device=pool.device)) * step).clamp(

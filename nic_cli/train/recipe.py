@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -74,6 +75,8 @@ class Recipe:
             raise UsageError(f"{path}: {error.strerror or error}") from None
         except ValueError as error:
             raise UsageError(f"{path}: not TOML: {error}") from None
+        if "name" not in table.get("model", {}):
+            raise UsageError(f"{path}: the table [model] gives no name")
         try:
             return cls(
                 model=ModelConfig(**table.pop("model", {})),
@@ -84,7 +87,8 @@ class Recipe:
                 **table,
             )
         except (TypeError, NicError) as error:
-            raise UsageError(f"{path}: {str(error).replace('__init__() got an ', '')}") from None
+            said = re.sub(r"\w+\.__init__\(\) (got an )?", "", str(error))
+            raise UsageError(f"{path}: {said}") from None
 
 
 def _filled(kind: type[Any], table: dict[str, Any]) -> Any:

@@ -1,0 +1,92 @@
+"""The building blocks do what their formulas say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from nic_cli.errors import ModelError
+from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.context import merged, phase_of
+from nic_cli.transform.layers import Block, product, shuffle, unshuffle
+from nic_cli.transform.network import gaussian_bits
+from nic_cli.transform.rate import Gains, interpolate
+
+
+def test_a_block_is_its_formula():
+    torch.manual_seed(0)
+    block, x = Block(6).double(), torch.randn(2, 5, 4, 6, dtype=torch.float64)
+    d = F.conv2d(x.permute(0, 3, 1, 2), block.depthwise, block.depthwise_bias, padding=1, groups=6)
+    u = F.relu(d.permute(0, 2, 3, 1) @ block.expand.t() + block.expand_bias)
+    assert torch.allclose(block(x), x + u @ block.reduce.t() + block.reduce_bias)
+
+
+def test_the_gradients_of_a_block_are_right():
+    torch.manual_seed(0)
+    block, x = Block(3).double(), torch.randn(1, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    scale = torch.rand(3, dtype=torch.float64, requires_grad=True)
+    shift = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    block.requires_grad_(True)
+
+    def run(x, scale, shift, *_):
+        return block(x, scale, shift)
+
+    assert torch.autograd.gradcheck(run, (x, scale, shift, *block.parameters()))
+
+
+def test_shuffle_undoes_unshuffle():
+    x = torch.randn(2, 12, 8, 5)
+    assert torch.equal(shuffle(unshuffle(x, 4), 4), x)
+    assert torch.equal(merged([phase_of(x, p) for p in range(4)]), x)
+
+
+@pytest.mark.parametrize("positions", [1, 5, 15, 31, 32, 33, 500])
+def test_a_position_does_not_depend_on_its_company(positions):
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(700, 384), torch.randn(768, 384), torch.randn(768)
+    assert torch.equal(product(x, weight, bias)[:positions], product(x[:positions], weight, bias))
+
+
+def test_bits_of_a_gaussian_are_those_of_its_integral():
+    sigma = torch.tensor([0.11, 0.3, 1.0, 7.0])[:, None].double()
+    r = torch.arange(-200.0, 201.0).double()[None]
+    mass = torch.exp2(-gaussian_bits(r, sigma))
+    assert torch.allclose(mass.sum(1), torch.ones(4).double(), atol=1e-5)
+    normal = torch.distributions.Normal(0.0, sigma[:, 0])
+    expected = normal.cdf(torch.tensor(1.5)) - normal.cdf(torch.tensor(0.5))
+    assert torch.allclose(mass[:, 201], expected, atol=1e-9)
+
+
+def test_a_value_far_outside_still_has_a_slope():
+    r = torch.tensor([500.0], requires_grad=True)
+    gaussian_bits(r, torch.tensor([0.11])).sum().backward()
+    assert torch.isfinite(r.grad).all() and float(r.grad) > 0
+
+
+def test_gains_grow_with_q_at_the_start():
+    gains = Gains(ModelConfig("test"))
+    inward, outward = gains(torch.tensor([0.0, 0.25, 3.0, 6.0]))
+    assert (inward[1:] > inward[:-1]).all()
+    assert torch.allclose(inward * outward, torch.ones_like(inward), atol=1e-5)
+
+
+def test_interpolation_meets_its_anchors():
+    anchors = torch.randn(13, 4)
+    assert torch.allclose(interpolate(anchors, torch.linspace(0, 6, 13), 6.0), anchors, atol=1e-5)
+    middle = interpolate(anchors, torch.tensor([0.25]), 6.0)
+    assert torch.allclose(middle, (anchors[:1] + anchors[1:2]) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"name": 3}', '{"name": "x", "depth": 2}', '{"name": "x", "latent": 0}',
+             '{"name": "x", "latent": "a"}', '{"name": "x", "kind": "other"}', '{"name": "x", "q_top": -1}']
+)  # fmt: skip
+def test_a_wrong_config_is_refused(text):
+    with pytest.raises(ModelError, match=r"config\.json"):
+        ModelConfig.from_json(text)
+
+
+def test_a_config_survives_its_file():
+    config = ModelConfig("test", latent=64, q_top=3.0)
+    assert ModelConfig.from_json(config.to_json()) == config
