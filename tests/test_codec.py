@@ -85,7 +85,7 @@ def test_decoding_does_not_depend_on_how_rows_are_grouped(model, photographs, mo
     picture = from_array(photographs["astronaut"])
     container = codec.encode(picture, model)
     whole = codec.decode(container, model).pixels
-    monkeypatch.setattr("nic_cli.transform.native.LATENT_ROWS", 1)
+    monkeypatch.setattr("nic_cli.transform.native.POSITIONS", 1)
     assert np.array_equal(codec.decode(container, model).pixels, whole)
 
 

@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from nic_cli.tiles.grid import extended
 from nic_cli.types import PixelArray
 
-ROWS = 128
-"""Rows of pixels a strip: large enough for the matrix products, small enough for the cache."""
+AREA = 2**18
+"""Pixels a strip, about: enough for the matrix products, few enough for the cache."""
 
 Strip = NDArray[np.float32]
 
 
-def split(pixels: PixelArray, rows: int = ROWS) -> Iterator[Strip]:
+def split(pixels: PixelArray, area: int = AREA) -> Iterator[Strip]:
     """pixels: [H, W, 1 or 3] uint8 or uint16 -> strips [h, W', 3] in 0..1, edges repeated.
 
-    W' and the sum of all h are multiples of 64.
+    W' and the sum of all h are multiples of 64, each h one of 16.
     """
     height, width, _ = pixels.shape
     scale = np.float32(1 / np.iinfo(pixels.dtype).max)
     columns = np.minimum(np.arange(extended(width)), width - 1)
+    rows = max(1, area // len(columns) // 16) * 16
     for top in range(0, extended(height), rows):
         bottom = min(top + rows, extended(height))
         lines = np.minimum(np.arange(top, bottom), height - 1)
@@ -38,7 +39,7 @@ def join(strips: Iterable[Strip], width: int, height: int, channels: int, bit_de
     pixels = np.empty((height, width, channels), kind)
     at = 0
     for strip in strips:
-        used = strip[: height - at, :width]
+        used = strip[: max(0, height - at), :width]
         if channels == 1:
             used = used.mean(2, keepdims=True)
         pixels[at : at + len(used)] = np.rint(np.clip(used, 0, 1) * np.iinfo(kind).max)

@@ -19,7 +19,7 @@ from nic_cli.transform.network import Network
 from nic_cli.types import IndexArray, IntArray, Symbols
 
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
-LATENT_ROWS = 8  # rows of latents that the synthesis takes at a time
+POSITIONS = 1024  # latents that the synthesis takes at a time: in the cache, and many enough for products
 
 
 class Native:
@@ -92,12 +92,17 @@ class Native:
     @torch.inference_mode()
     def synthesise(self, strips: Iterable[Tensor], b: float) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1."""
-        thin = (part for strip in strips for part in torch.split(strip, LATENT_ROWS, 1))
-        for strip in self.network.synthesis.stream(thin, b):
+        for strip in self.network.synthesis.stream(_thin(strips), b):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _q(self, q: float) -> Tensor:
         return torch.tensor([q], device=self.device, dtype=self.dtype)
+
+
+def _thin(strips: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The same rows in strips of about POSITIONS latents."""
+    for strip in strips:
+        yield from torch.split(strip, max(1, POSITIONS // strip.shape[2]), 1)
 
 
 def _integers(x: Tensor) -> IntArray:

@@ -26,8 +26,8 @@ VARIANTS = {  # name: (environment, options of the worker)
     "ATen avx2 kernels": ({"ATEN_CPU_CAPABILITY": "avx2"}, {}),
     "MKL without AVX-512": ({"MKL_ENABLE_INSTRUCTIONS": "AVX2"}, {}),
     "float64": ({}, {"float64": True}),
-    "one row at a time": ({}, {"rows": 1}),
-    "all rows at once": ({}, {"rows": 1 << 20}),
+    "one row at a time": ({}, {"positions": 1}),
+    "all rows at once": ({}, {"positions": 1 << 30}),
 }
 
 
@@ -48,7 +48,7 @@ def worker(folder: Path, options: dict) -> None:
         integers = model.native.integers.to(torch.float64, "cpu")
         double = native.Native(model.native.network, integers, "cpu", torch.float64)
         object.__setattr__(model, "native", double)
-    native.LATENT_ROWS = options.get("rows", native.LATENT_ROWS)
+    native.POSITIONS = options.get("positions", native.POSITIONS)
     sums, pixels = {}, {}
     for path in sorted(folder.glob("*.nic")):
         container = file.unpack(path.read_bytes())

@@ -40,11 +40,11 @@ def test_no_tile_is_a_sliver(size, tile):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("rows", [64, 128])
-def test_pixels_survive_strips(dtype, channels, rows):
+@pytest.mark.parametrize("area", [1, 128 * 64, 2**18])
+def test_pixels_survive_strips(dtype, channels, area):
     random = np.random.default_rng(0)
     pixels = random.integers(0, np.iinfo(dtype).max, (201, 77, channels), dtype=dtype, endpoint=True)
-    parts = list(strips.split(pixels, rows))
+    parts = list(strips.split(pixels, area))
     assert all(p.shape[1:] == (128, 3) for p in parts) and sum(len(p) for p in parts) == 256
     back = strips.join(iter(parts), 77, 201, channels, 8 * pixels.itemsize)
     assert np.array_equal(back, pixels)
