@@ -59,9 +59,12 @@ def decode(
     from nic_cli.container import file
     from nic_cli.image.writing import to_pil
     from nic_cli.zoo.load import load
+    from nic_cli.zoo.table import EMBEDDED
 
     container = file.unpack(_bytes(data))
-    return to_pil(codec.decode(container, load(model or container.header.model, device), b=b))
+    named = container.header.model  # a name in a file is looked up, never taken for a folder
+    loaded = load(model or (named if named in EMBEDDED else None), device)
+    return to_pil(codec.decode(container, loaded, b=b))
 
 
 def info(data: bytes | BinaryIO) -> Header:

@@ -167,7 +167,8 @@ def decode(
         raise UsageError(f"--format: {format!r} cannot be used: give {', '.join(FORMATS)}")
     chosen.apply()
     jobs = outputs.plan_decoding(inputs, output, general, _suffix(format))
-    decoder = Decoder(b, format, general, general.console, Models(chosen), len(jobs) == 1)
+    console = general.console
+    decoder = Decoder(b, format, general, console, Models(chosen, console), len(jobs) == 1)
     return batch.run(jobs, decoder, general.console, show=general.console.say, fail_fast=fail_fast)
 
 

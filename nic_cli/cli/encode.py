@@ -265,7 +265,8 @@ def encode(
     stripped = _stripped(strip or [])
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, general)
-    encoder = Encoder(wish, stripped, chosen, general, general.console, Models(chosen), len(jobs) == 1)
+    console = general.console
+    encoder = Encoder(wish, stripped, chosen, general, console, Models(chosen, console), len(jobs) == 1)
     return batch.run(jobs, encoder, general.console, show=general.console.say, fail_fast=fail_fast)
 
 

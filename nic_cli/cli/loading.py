@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nic_cli.cli.batch import Stop
+from nic_cli.cli.console import Console
 from nic_cli.cli.settings import Settings
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.types import Header
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 class Models:
     """Gives models by what asks for them: the settings when encoding, a file when decoding."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self._settings, self._console = settings, console
         self._loaded: dict[str | None, Model] = {}
 
     def for_encoding(self) -> Model:
@@ -50,7 +51,7 @@ class Models:
             from nic_cli.zoo.load import load
 
             try:
-                self._loaded[name] = load(name, self._settings.device)
+                self._loaded[name] = load(name, self._settings.device, self._console.warn)
             except UsageError as error:  # the device is not there, for any picture
                 raise Stop(error) from error
         return self._loaded[name]

@@ -99,7 +99,7 @@ def verify(
     chosen.apply()
     jobs = outputs.plan_reading(inputs, general)
     console = general.console
-    verifier = Verifier(general, console, Models(chosen), alone=len(jobs) == 1)
+    verifier = Verifier(general, console, Models(chosen, console), alone=len(jobs) == 1)
     show = console.say if dry_run else console.result
     return batch.run(jobs, verifier, console, show=show, failed=verifier.refused, fail_fast=fail_fast)
 

@@ -7,7 +7,7 @@ whose floats fail it is given wider ones, and told so.
 from __future__ import annotations
 
 import hashlib
-import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -33,10 +33,13 @@ def digest(integers: Integers, config: ModelConfig) -> Tensor:
     return torch.frombuffer(bytearray(found.digest()), dtype=torch.uint8)
 
 
-def carried(integers: Integers, config: ModelConfig, expected: Tensor, device: str) -> Integers:
+def carried(
+    integers: Integers, config: ModelConfig, expected: Tensor, device: str, warn: Callable[[str], None]
+) -> Integers:
     """The network on the first arithmetic that passes the self-test of the model file.
 
-    float32 on the device, float64 there, float64 on the CPU; ModelError when none gives the digest.
+    float32 on the device, float64 there, float64 on the CPU; `warn` is told of each that fails,
+    ModelError raised when none gives the digest.
     """
     tries = [(torch.float32, device), (torch.float64, device), (torch.float64, "cpu")]
     for dtype, place in tries:
@@ -45,7 +48,5 @@ def carried(integers: Integers, config: ModelConfig, expected: Tensor, device: s
         candidate = integers.to(dtype, place)
         if torch.equal(digest(candidate, config), expected):
             return candidate
-        warnings.warn(
-            f"integer arithmetic in {dtype} on {place} is not exact here; trying another", stacklevel=2
-        )
+        warn(f"integer arithmetic in {dtype} on {place} is not exact here; trying another")
     raise ModelError(f"the self-test of model {config.name} fails on this machine: its weights are damaged")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +30,15 @@ class Model:
     device: str
 
 
-def load(name: str | None = None, device: str = "auto") -> Model:
+def load(name: str | None = None, device: str = "auto", warn: Callable[[str], None] = warnings.warn) -> Model:
     """Load an embedded model by name (None: the default) or one from a folder.
 
-    device: auto, cpu, cuda or mps. Raises ModelError (no such model, damaged), UsageError (device).
+    device: auto, cpu, cuda or mps. warn: told when the device fails the self-test and a slower
+    arithmetic is taken. Raises ModelError (no such model, damaged), UsageError (device).
     """
     place = chosen(device)
     parts = read_folder(folder_of(name or DEFAULT))
-    integers = carried(parts.integers, parts.config, parts.selftest, place)
+    integers = carried(parts.integers, parts.config, parts.selftest, place, warn)
     native = Native(parts.network, integers, place)
     return Model(parts.config.name, parts.id, parts.config, native, parts.tables, place)
 

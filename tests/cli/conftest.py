@@ -58,7 +58,8 @@ def load_once(model) -> Iterator[Callable[..., object]]:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield cache(lambda name, device: model if name in (None, model.name) else load(name, device))
+    kept = cache(lambda name, device: model if name in (None, model.name) else load(name, device))
+    yield lambda name, device, warn=None: kept(name, device)
     torch.set_num_threads(threads)
 
 
