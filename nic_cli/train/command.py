@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from nic_cli.train.export import export
 from nic_cli.train.loop import Loop
 from nic_cli.train.recipe import Recipe
 from nic_cli.train.task import Task
@@ -23,10 +24,10 @@ def run(
     device: str = "cpu",
     say: Callable[[str], None] = print,
 ) -> bool:
-    """Train by a recipe; True when it ran to its end. Raises UsageError on a recipe that is wrong.
+    """Train by a recipe and export a model folder; True when it ran to its end, not stopped.
 
     data, init, seconds replace what the recipe says. The decay keeps its share of the time.
-    dry_run: a few steps, one validation, one save, and out.
+    dry_run: a few steps, one validation, one save, and out. Raises UsageError on a wrong recipe.
     """
     given = Recipe.read(recipe)
     if data:
@@ -52,4 +53,6 @@ def run(
             max((p for p in (trunk, safe) if p.is_file()), key=lambda p: p.stat().st_mtime, default=safe)
         )
     done = loop.run()
+    export(task.network, task.release(), task.pool, folder / "model")
+    say(f"the model of the averaged weights is in {folder / 'model'}")
     return done
