@@ -88,13 +88,14 @@ class Loop:
                     continue
                 pace = round((step - first) / clock.spent, 3)
                 self.note("train", step=step, seconds=round(clock.spent), pace=pace, **values)
-            if clock.spent >= next_save:
+            if clock.spent >= next_save and not decaying:  # to go on from, the trunk is what counts
                 self.save("safe")
                 next_save = clock.spent + given.save_every
             if clock.spent >= next_check:
                 self.note("validation", step=step, **_rounded(self.task.evaluate()))
                 next_check = clock.spent + given.validate_every
-        self.save("safe" if decaying else "trunk")
+        if not decaying:
+            self.save("trunk")
         write_tensors(self.work / "release.safetensors", self.task.release())
         self.note("end", step=int(self.task.steps), stopped=self.stopped, **_rounded(self.task.evaluate()))
 
