@@ -89,7 +89,6 @@ class Decoder:
         """
         groups = group(indices, self._tables)
         values = np.empty(indices.size, np.int32)
-        values[groups.skipped] = self._tables.lows[groups.index[groups.skipped]]
         with _guarded(DamagedFile, _BAD_TILE):
             values[groups.order] = self._take_symbols(groups)
         return values.reshape(indices.shape)
@@ -101,8 +100,11 @@ class Decoder:
 
     def _take_symbols(self, groups: Groups) -> NDArray[np.int32]:
         symbols = np.empty(groups.order.size, np.int32)
-        escaped = np.empty(groups.order.size, np.bool_)
+        escaped = np.zeros(groups.order.size, np.bool_)
         for index, start, end in groups.spans:
+            if not self._tables.coded[index]:
+                symbols[start:end] = self._tables.lows[index]
+                continue
             entries = self._coder.decode(_model(self._tables, index), end - start)
             np.add(entries, self._tables.lows[index], out=symbols[start:end])
             np.equal(entries, self._tables.sizes[index] - 1, out=escaped[start:end])
@@ -129,12 +131,14 @@ def _part_calls(indices: NDArray[Any], values: NDArray[Any], tables: Tables) -> 
         )
     groups = group(indices, tables)
     flat = np.ascontiguousarray(values).reshape(-1)
-    if not np.array_equal(flat[groups.skipped], tables.lows[groups.index[groups.skipped]]):
-        raise UsageError("a symbol that is not coded differs from its fixed value: set it before coding")
     symbols = flat[groups.order]
-    escaped = np.empty(symbols.size, np.bool_)
+    escaped = np.zeros(symbols.size, np.bool_)
     calls: list[_Call] = []
     for index, start, end in groups.spans:
+        if not tables.coded[index]:
+            if (symbols[start:end] != tables.lows[index]).any():
+                raise UsageError("a symbol that is not coded differs from its fixed value: set it first")
+            continue
         last = np.uint32(tables.sizes[index] - 1)
         entries = symbols[start:end] - tables.lows[index]
         # As unsigned numbers, those below the table are above it too, even where the difference wrapped.

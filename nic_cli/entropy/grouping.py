@@ -13,31 +13,22 @@ from nic_cli.entropy.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """How the m coded ones among n symbols are sorted.
+    """How n symbols are sorted.
 
-    index: [n] table of each symbol. order: [m] places of the coded ones in coding order.
-    spans: (table, start, end) of each group in that order. skipped: [n - m] places of the others.
+    index: [n] table of each symbol. order: [n] places of the symbols in coding order.
+    spans: (table, start, end) of each group in that order; those of tables that code nothing too.
     """
 
     index: NDArray[np.uint8] | NDArray[np.uint16]
     order: NDArray[np.intp]
     spans: tuple[tuple[int, int, int], ...]
-    skipped: NDArray[np.intp]
 
 
 def group(indices: NDArray[Any], tables: Tables) -> Groups:
     """Sort the symbols with these table indices, [...]. Raises ModelError if one is not that of a table."""
     index = tables.narrow(indices)
     counts = np.bincount(index, minlength=len(tables))
-    skipped = np.empty(0, np.intp)
-    if (counts[~tables.coded] == 0).all():
-        order = np.argsort(index, kind="stable")  # a counting sort at 8 or 16 bits
-    else:
-        coded = tables.coded[index]
-        places, skipped = np.flatnonzero(coded), np.flatnonzero(~coded)
-        order = places[np.argsort(index[places], kind="stable")]
-        counts[~tables.coded] = 0
+    order = np.argsort(index, kind="stable")  # a counting sort at 8 or 16 bits
     ends = np.cumsum(counts)
-    used = np.flatnonzero(counts)
-    spans = tuple((int(i), int(ends[i] - counts[i]), int(ends[i])) for i in used)
-    return Groups(index, order, spans, skipped)
+    spans = tuple((int(i), int(ends[i] - counts[i]), int(ends[i])) for i in np.flatnonzero(counts))
+    return Groups(index, order, spans)
