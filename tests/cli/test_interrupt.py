@@ -26,7 +26,7 @@ from nic_cli.container.file import unpack
 nic_cli.codec = sys.modules["nic_cli.codec"]
 header = unpack(Path("photo.nic").read_bytes()).header
 model = types.SimpleNamespace(name=header.model, id=header.model_id)
-sys.modules["nic_cli.zoo.load"].load = lambda name, device: model
+sys.modules["nic_cli.zoo.load"].load = lambda name, device, warn=None: model
 sys.modules["nic_cli.codec"].decode = lambda *given, **options: None
 def write(picture, stream, format, warn):
     stream.write(b"half a picture")
