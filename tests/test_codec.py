@@ -169,3 +169,13 @@ def test_progress_counts_tiles(model, wide):
     seen = []
     container = codec.encode(from_array(wide), model, tile=64, progress=lambda *at: seen.append(at))
     assert seen == [(i + 1, len(container.tiles)) for i in range(len(container.tiles))]
+
+
+@pytest.mark.parametrize("b", [0.25, 0.5, 0.75, 1.0])
+def test_every_realism_gives_a_good_picture_from_the_same_symbols(model, photographs, b):
+    picture = from_array(photographs["chelsea"])
+    faithful, asked = (codec.encode(picture, model, q=3.0, b=at) for at in (0.0, b))
+    assert faithful.tiles == asked.tiles
+    limit = psnr(picture.pixels, codec.decode(faithful, model).pixels) - 4
+    assert psnr(picture.pixels, codec.decode(asked, model).pixels) > limit
+    assert psnr(picture.pixels, codec.decode(faithful, model, b=b).pixels) > limit

@@ -17,6 +17,7 @@ from nic_cli.transform.config import WORLD
 from nic_cli.transform.exact import Z_LIMIT, Integers, round_
 from nic_cli.transform.native import Native
 from nic_cli.transform.network import Network
+from nic_cli.transform.synthesis import Conditioned
 from nic_cli.zoo.folder import read_folder, write_folder
 from nic_cli.zoo.load import Model, folder_of
 
@@ -48,6 +49,9 @@ def _with(network: Network, weights: dict[str, Tensor]) -> Network:
     with torch.no_grad():
         for name, p in averaged.named_parameters():
             p.copy_(weights[name] if name.startswith("scales.") else weights[name].half())
+    for module in averaged.modules():
+        if isinstance(module, Conditioned):
+            module.alike()  # stage A trains b = 0 only
     return averaged
 
 

@@ -41,7 +41,9 @@ class ModelConfig:
     scales: int = 64  # Gaussian tables of r
     scale_low: float = 0.11  # standard deviation of the first table, in quantiser steps
     scale_high: float = 128.0  # and of the last
-    skip: int = 3  # residuals whose table index is under this are not coded
+    # Residuals whose table index is under this are not coded. On training pictures 7 (a deviation of
+    # 0.24) gains 0.04 dB at 0.25 bpp and 0.01 dB at 0.6 bpp over 3 at equal size.
+    skip: int = 7
 
     def __post_init__(self) -> None:
         for field in fields(self):

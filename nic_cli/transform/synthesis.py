@@ -30,6 +30,12 @@ class Conditioned(nn.Module):
     def _condition(self, b: Tensor) -> tuple[Tensor, Tensor]:
         return interpolate(self.scale, b, 1.0)[0], interpolate(self.shift, b, 1.0)[0]
 
+    @torch.no_grad()
+    def alike(self) -> None:
+        """Give every realism the condition of b = 0: for a network trained at b = 0 only."""
+        self.scale.copy_(self.scale[:1].expand_as(self.scale).clone())
+        self.shift.copy_(self.shift[:1].expand_as(self.shift).clone())
+
     def rows_at(self, b: Tensor) -> Callable[[Tensor], Tensor]:
         """The block by rows at one realism, scale and shift folded into its depthwise layer."""
         kernel, bias = self.block.conditioned(*self._condition(b))
