@@ -54,7 +54,7 @@ def encode(parts: Sequence[tuple[NDArray[Any], NDArray[Any]]], tables: Tables) -
     """Code `parts`, pairs of table indices and int32 values, each pair of one shape [...].
 
     Raises ModelError if an index is not that of a table, and UsageError if shapes differ, values are
-    not int32 or too far from their table, or one that is not coded differs from its fixed value.
+    not int32 or too far from their table, or one that is not coded is not 0.
     """
     with _guarded(NicError, _BAD_SYMBOLS):
         calls = [call for indices, values in parts for call in _part_calls(indices, values, tables)]
@@ -88,7 +88,7 @@ class Decoder:
         Raises ModelError if an index is not that of a table, DamagedFile for an impossible escape.
         """
         groups = group(indices, self._tables)
-        values = np.empty(indices.size, np.int32)
+        values = np.zeros(indices.size, np.int32)
         with _guarded(DamagedFile, _BAD_TILE):
             values[groups.order] = self._take_symbols(groups)
         return values.reshape(indices.shape)
@@ -100,11 +100,8 @@ class Decoder:
 
     def _take_symbols(self, groups: Groups) -> NDArray[np.int32]:
         symbols = np.empty(groups.order.size, np.int32)
-        escaped = np.zeros(groups.order.size, np.bool_)
+        escaped = np.empty(symbols.size, np.bool_)
         for index, start, end in groups.spans:
-            if not self._tables.coded[index]:
-                symbols[start:end] = self._tables.lows[index]
-                continue
             entries = self._coder.decode(_model(self._tables, index), end - start)
             np.add(entries, self._tables.lows[index], out=symbols[start:end])
             np.equal(entries, self._tables.sizes[index] - 1, out=escaped[start:end])
@@ -132,13 +129,11 @@ def _part_calls(indices: NDArray[Any], values: NDArray[Any], tables: Tables) -> 
     groups = group(indices, tables)
     flat = np.ascontiguousarray(values).reshape(-1)
     symbols = flat[groups.order]
-    escaped = np.zeros(symbols.size, np.bool_)
+    if np.count_nonzero(symbols) != np.count_nonzero(flat):
+        raise UsageError("a symbol that is not coded is not 0: set it first")
+    escaped = np.empty(symbols.size, np.bool_)
     calls: list[_Call] = []
     for index, start, end in groups.spans:
-        if not tables.coded[index]:
-            if (symbols[start:end] != tables.lows[index]).any():
-                raise UsageError("a symbol that is not coded differs from its fixed value: set it first")
-            continue
         last = np.uint32(tables.sizes[index] - 1)
         entries = symbols[start:end] - tables.lows[index]
         # As unsigned numbers, those below the table are above it too, even where the difference wrapped.

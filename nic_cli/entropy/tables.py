@@ -2,7 +2,7 @@
 
 A table of n entries stands for the values low .. low + n - 2 and, by its last entry, for an escape
 that is followed by the value itself (see escape.py). A table of one entry codes nothing: its
-symbols always have the value low.
+symbols are always 0, and so is its low.
 
 `from_probabilities` and `gaussian` run when a model is exported, never when a picture is coded:
 their floats may differ in the last digit between machines, which is why tables are stored.
@@ -81,7 +81,7 @@ class Tables:
         return int(self.lows[index]), self.frequencies[start : start + int(self.sizes[index])]
 
     def narrow(self, indices: NDArray[Any]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """Flatten indices of tables, [...] of any integers, to the smallest type that holds them all.
+        """Flatten indices of tables, [...] of any integers, to the smallest type that holds these.
 
         Raises ModelError if one is not that of a table.
         """
@@ -89,12 +89,11 @@ class Tables:
             raise ModelError(
                 f"table indices are {indices.dtype}, not integers: the model does not fit this program"
             )
-        if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < len(self):
-            raise ModelError(
-                f"indices {indices.min()}..{indices.max()} in a model of {len(self)} tables: fetch the model"
-            )
+        least, most = (int(indices.min()), int(indices.max())) if indices.size else (0, 0)
+        if not 0 <= least <= most < len(self):
+            raise ModelError(f"indices {least}..{most} in a model of {len(self)} tables: fetch the model")
         flat = np.ascontiguousarray(indices).reshape(-1)
-        if len(self) <= 1 << 8:
+        if most < 1 << 8:
             return flat.astype(np.uint8, copy=False)
         return flat.astype(np.uint16, copy=False)
 
@@ -174,7 +173,7 @@ def _block_cost(tables: Tables, indices: NDArray[Any], values: NDArray[Any]) -> 
     if not outside.any():
         return bits
     if not last[outside].all():
-        raise UsageError("a symbol that is not coded differs from its fixed value: set it before coding")
+        raise UsageError("a symbol that is not coded is not 0: set it before coding")
     index = index[outside]
     n_bits, _ = fold(values[outside], tables.lows[index], tables.sizes[index])
     return bits + float(n_bits.sum() + LENGTH_BITS * n_bits.size)
@@ -198,6 +197,8 @@ def _check_shapes(lows: NDArray[Any], sizes: NDArray[Any], frequencies: NDArray[
         raise ModelError(
             f"coding tables have {sizes.min()} to {sizes.max()} entries, not 1 to {MAX_ENTRIES}: {again}"
         )
+    if lows[sizes == 1].any():
+        raise ModelError(f"a coding table of one entry does not start at 0: {again}")
     if lows.min() < -MAX_LOW or lows.max() > MAX_LOW:
         raise ModelError(f"coding tables start at {lows.min()} to {lows.max()}, over {MAX_LOW}: {again}")
     if int(sizes.sum(dtype=np.int64)) != frequencies.size:

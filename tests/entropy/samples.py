@@ -24,7 +24,7 @@ def random_table(rng: np.random.Generator, n: int | None = None) -> tuple[int, n
     weights = rng.exponential(size=n) ** rng.uniform(0.1, 8)
     frequencies = 1 + np.floor(weights / weights.sum() * (TOTAL - n)).astype(np.int64)
     frequencies[rng.integers(n)] += TOTAL - frequencies.sum()
-    return int(rng.integers(-50, 50)), frequencies.astype(np.uint32)
+    return int(rng.integers(-50, 50)) if n > 1 else 0, frequencies.astype(np.uint32)
 
 
 def random_part(rng: np.random.Generator, tables: Tables, n: int, wild: float = 0.05):

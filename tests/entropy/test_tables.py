@@ -29,6 +29,7 @@ def fields(**changed):
         {"lows": np.array([0, 1 << 21], np.int32)},
         {"lows": np.array([0, -(1 << 31)], np.int32)},
         {"lows": [0, -1]},
+        {"lows": np.array([1, -1], np.int32)},
         {"sizes": np.array([0, 3], np.int32)},
         {"sizes": np.array([-1, 4], np.int32)},
         {"sizes": np.array([1, 1], np.int32)},
