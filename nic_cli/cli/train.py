@@ -63,11 +63,14 @@ def train(
             "--time",
             metavar="TIME",
             panel=COMMON,
-            help="How long to train: 90s, 22m, 1.5h. Default: what the recipe says.",
+            help="How long to train from now on: 90s, 22m, 1.5h. Default: what the recipe says.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, options.flag("--dry-run", panel=OUTPUT, help="A few steps, one validation, one save, and out.")
+        bool,
+        options.flag(
+            "--dry-run", panel=OUTPUT, help="Two steps of every phase, one validation, one save, and out."
+        ),
     ] = False,
     quiet: options.Quiet = False,
     color: options.Color = None,
@@ -86,17 +89,19 @@ def train(
     from nic_cli.train.command import run
     from nic_cli.zoo.load import chosen as device_of
 
-    finished = run(
-        recipe,
-        data=data or [],
-        resume=resume,
-        init=init,
-        seconds=seconds,
-        dry_run=dry_run,
-        work=work,
-        device=device_of(chosen.device),
-        say=console.say,
-    )
+    with console.progress("thousandths of the training") as bar:
+        finished = run(
+            recipe,
+            data=data or [],
+            resume=resume,
+            init=init,
+            seconds=seconds,
+            dry_run=dry_run,
+            work=work,
+            device=device_of(chosen.device),
+            say=console.say,
+            progress=bar,
+        )
     return 0 if finished else INTERRUPTED
 
 

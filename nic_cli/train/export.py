@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.entropy.tables import Tables, from_probabilities, gaussian, pack_tables
+from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.train.data import Pool
 from nic_cli.transform.config import WORLD
-from nic_cli.transform.exact import Z_LIMIT, Integers, round_
+from nic_cli.transform.exact import Integers
 from nic_cli.transform.native import Native
 from nic_cli.transform.network import Network
 from nic_cli.transform.synthesis import Conditioned
@@ -24,18 +24,33 @@ from nic_cli.zoo.load import Model, folder_of
 Counts: TypeAlias = NDArray[np.float64]
 
 CODED_Z = 40  # values of z to each side that have an entry; the rest escape
-COUNTS, CROP = 400, 256
+LIMIT = 640  # values to each side that are counted: the widest table of r fits in
+COUNTS, CROP = 100, 512
+PRIOR_Z, PRIOR_R = 32, 1024
+"""Values that the assumed distributions count for beside those seen, so that no value gets a
+probability of zero; tables of r are wider and smoother, and theirs is the better guess."""
 
 
-def export(network: Network, weights: dict[str, Tensor], pool: Pool, folder: Path) -> None:
-    """Write a model folder with these weights; the tables of z are counted on training crops."""
-    averaged = _with(network, weights)
-    write_folder(folder, averaged, coding_tables(averaged, _counts(averaged, pool)))
+def export(
+    network: Network,
+    weights: dict[str, Tensor],
+    pool: Pool,
+    folder: Path,
+    *,
+    realistic: bool = False,
+    crops: int = COUNTS,
+) -> None:
+    """Write a model folder with these weights and tables that are counted on some training crops.
+
+    realistic: whether other realisms than b = 0 were trained; if not, all give the picture of b = 0.
+    """
+    averaged = _with(network, weights, realistic)
+    write_folder(folder, averaged, coding_tables(averaged, _counts(averaged, pool, crops)))
 
 
-def snapshot(network: Network, weights: dict[str, Tensor], device: str) -> Model:
+def snapshot(network: Network, weights: dict[str, Tensor], device: str, *, realistic: bool = False) -> Model:
     """A model ready to code with these weights, in memory, to measure real files while training."""
-    averaged = _with(network, weights).cpu()
+    averaged = _with(network, weights, realistic).cpu()
     tables = coding_tables(averaged)
     integers = Integers.of(averaged.scales).to(torch.float32, device)
     return Model(
@@ -43,55 +58,65 @@ def snapshot(network: Network, weights: dict[str, Tensor], device: str) -> Model
     )
 
 
-def _with(network: Network, weights: dict[str, Tensor]) -> Network:
+def _with(network: Network, weights: dict[str, Tensor], realistic: bool) -> Network:
     """A copy of the network with other weights, in the precision that ships."""
     averaged = copy.deepcopy(network)
     with torch.no_grad():
         for name, p in averaged.named_parameters():
             p.copy_(weights[name] if name.startswith("scales.") else weights[name].half())
     for module in averaged.modules():
-        if isinstance(module, Conditioned):
-            module.alike()  # stage A trains b = 0 only
+        if isinstance(module, Conditioned) and not realistic:
+            module.alike()
     return averaged
 
 
 def coding_tables(network: Network, counts: Counts | None = None) -> Tables:
-    """Gaussians for the residuals, then one table for each anchor of q and channel of z.
+    """One table for each scale of r, then one for each anchor of q and channel of z.
 
-    counts: [anchors, hyper, 2 CODED_Z + 1] of values of z that were seen; None for the prior of
-    training alone.
+    counts: [tables, 2 LIMIT + 1], how often each table met each value; None for the distributions
+    that training assumes: Gaussians for r, logistics for z. Counting r saves 0.1 % of the bytes at the
+    lowest q and 0.25 % at 4.5.
     """
-    config, expected = network.config, _expected(network)
+    config = network.config
     sigmas = network.sigma(torch.arange(config.scales, dtype=torch.float64)).tolist()
-    nothing = (0, np.array([2**24], np.uint32))
-    tables = [nothing if i < config.skip else gaussian(sigma) for i, sigma in enumerate(sigmas)]
-    # The prior stands for a few values seen, so that no count of zero becomes a probability of zero.
-    masses = expected if counts is None else counts + 32 * expected
-    for mass in masses.reshape(-1, 2 * CODED_Z + 1):
-        tables.append(from_probabilities(-CODED_Z, mass / max(mass.sum(), 1.0)))
+    tables = [(0, np.array([TOTAL], np.uint32))] * config.skip  # of one entry: these are not coded
+    for index, sigma in enumerate(sigmas[config.skip :], config.skip):
+        low, frequencies = gaussian(sigma)
+        seen = None if counts is None else counts[index] + counts[index, ::-1]  # r has no sign to prefer
+        tables.append(_mixed(low, frequencies[:-1] / TOTAL, PRIOR_R, seen))
+    for channel, expected in enumerate(_expected(network).reshape(-1, 2 * CODED_Z + 1), config.scales):
+        seen = None if counts is None else counts[channel]
+        tables.append(_mixed(-CODED_Z, expected, PRIOR_Z, seen))
     return pack_tables(tables)
 
 
-@torch.no_grad()
-def _counts(network: Network, pool: Pool) -> Counts:
-    """[anchors, hyper, 2 CODED_Z + 1]: how often each value of z occurs near each anchor of q."""
+def _mixed(low: int, expected: Counts, weight: float, seen: Counts | None) -> tuple[int, NDArray[np.uint32]]:
+    """The table from `low` on of what is expected, as if `weight` values of it had been seen besides."""
+    if seen is None:
+        return from_probabilities(low, expected / max(expected.sum(), 1.0))
+    inside = seen[LIMIT + low : LIMIT + low + expected.size]
+    return from_probabilities(low, (inside + weight * expected) / (seen.sum() + weight))
+
+
+def _counts(network: Network, pool: Pool, crops: int) -> Counts:
+    """[tables, 2 LIMIT + 1]: how often each table meets each value, q around each anchor alike."""
     config = network.config
-    counts = torch.zeros(config.q_anchors, config.hyper, 2 * CODED_Z + 1, dtype=torch.float64)
-    random = torch.Generator(pool.device).manual_seed(7)
+    native = Native(copy.deepcopy(network).cpu(), Integers.of(network.scales).to(torch.float32, "cpu"), "cpu")
+    wide = 2 * LIMIT + 1
+    counts = np.zeros((config.scales + config.q_anchors * config.hyper) * wide)
+    random, draw = torch.Generator(pool.device).manual_seed(7), np.random.default_rng(7)
     step = config.q_top / (config.q_anchors - 1)
     side = min(CROP, pool.largest // WORLD * WORLD)
-    for _ in range(COUNTS // 4):
-        x = pool.crops(4, side, random).float() / 255 - 0.5
-        y = network.analysis(x, torch.bfloat16)
+    for crop in pool.crops(crops, side, random).cpu().numpy():
+        y = torch.cat(list(native.analyse([crop.astype(np.float32) / 255])), 1)
         for anchor in range(config.q_anchors):
-            q = ((anchor - 0.5 + torch.rand(4, generator=random, device=pool.device)) * step).clamp(
-                0, config.q_top
-            )
-            z = round_(network.hyper_analysis(y * network.gains(q)[0])).clamp(-Z_LIMIT, Z_LIMIT)
-            entry = (z.clamp(-CODED_Z, CODED_Z) + CODED_Z).long().reshape(-1, config.hyper).cpu()
-            seen = torch.nn.functional.one_hot(entry, 2 * CODED_Z + 1).sum(0)
-            counts[anchor] += seen.double()
-    return counts.numpy()
+            q = float(np.clip((anchor + draw.uniform(-0.5, 0.5)) * step, 0, config.q_top))
+            symbols = native.quantise(y, q)
+            for tables, values in ((symbols.z_tables, symbols.z), (symbols.r_tables, symbols.r)):
+                kept = (tables >= config.skip) & (np.abs(values) <= LIMIT)
+                places = tables[kept].astype(np.intp) * wide + values[kept] + LIMIT
+                counts += np.bincount(places, minlength=counts.size)
+    return counts.reshape(-1, wide)
 
 
 @torch.no_grad()

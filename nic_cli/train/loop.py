@@ -1,66 +1,51 @@
-"""A training that answers to the clock: warm-up, stable, decay, and files one can go on from.
+"""A training that answers to a clock, and files one can go on from.
 
-`trunk` is the state from before the decay, where a later training continues; `release` holds the
-averaged weights after it, which ship; `safe` is the newest sound state.
+`safe` is the newest state of all, from which a run goes on exactly; `trunk` is that from before
+the last decay, where more training continues best; `release` holds the averaged weights, which
+ship; `critics` those that they played against, from which another training may start its own.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import signal
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from nic_cli.errors import NicError
-from nic_cli.train.recipe import Schedule
+from nic_cli.train.clock import Clock, Place
+from nic_cli.train.journal import Journal, Say
 from nic_cli.train.task import Task
 
-Say = Callable[[str], None]
 ROLLBACKS = 4
-
-
-@dataclass
-class Clock:
-    """Seconds since the start, and the share of the peak rate that goes with them."""
-
-    schedule: Schedule
-    start: float = field(default_factory=time.monotonic)
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.start
-
-    @property
-    def decay_frac(self) -> float:
-        """0 before the decay, 1 at the end."""
-        left = self.schedule.seconds - self.spent
-        return 0.0 if self.schedule.decay <= 0 else min(1.0, max(0.0, 1 - left / self.schedule.decay))
-
-    @property
-    def lr_scale(self) -> float:
-        """Linear up, flat, then one minus a square root down to a hundredth."""
-        up = 1.0 if self.schedule.warmup <= 0 else min(1.0, self.spent / self.schedule.warmup)
-        return max(up * (1 - math.sqrt(self.decay_frac)), 0.01 * up)
+Progress = Callable[[int, int], None]
 
 
 class Loop:
-    """Runs a task against a clock in a work folder."""
+    """Runs a task through the phases of its recipe in a work folder."""
 
-    def __init__(self, task: Task, work: Path, schedule: Schedule, say: Say) -> None:
-        self.task, self.work, self.schedule, self.say = task, work, schedule, say
-        self.backoff, self.rollbacks, self.stopped = 1.0, 0, False
+    def __init__(
+        self,
+        task: Task,
+        work: Path,
+        say: Say,
+        progress: Progress | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """seconds: from now to the end, whatever the recipe says."""
         work.mkdir(parents=True, exist_ok=True)
+        self.task, self.work, self.recipe = task, work, task.recipe
+        tensorboard = self.recipe.schedule.tensorboard
+        self.journal = Journal(work, say, tensorboard=tensorboard, silent=not task.team.leads)
+        self.progress, self.seconds = progress or (lambda done, total: None), seconds
+        self.backoff, self.rollbacks, self.stopped = 1.0, 0, False
+        self.begun, self.steps = 0.0, 0  # share and steps of this run that lie behind
 
     def run(self) -> bool:
-        """Train to the end of the schedule, or save and return False on Ctrl-C or SIGTERM."""
+        """Train to the end of the recipe, or save and return False on Ctrl-C or SIGTERM."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {n: signal.signal(n, lambda *_: setattr(self, "stopped", True)) for n in numbers}
         try:
@@ -71,33 +56,76 @@ class Loop:
         return not self.stopped
 
     def _run(self) -> None:
-        clock, given = Clock(self.schedule), self.schedule
+        given = self.recipe.schedule
+        clock = self._clock()
         next_save, next_check = given.save_every, given.validate_every or math.inf
-        decaying, first = False, int(self.task.steps)
+        first, decaying = self.steps, self.steps > 0 and self._place().decay > 0
         self.save("safe")
-        while clock.spent < given.seconds and not self.stopped:
-            if clock.decay_frac > 0 and not decaying:
+        while True:
+            place = self._next(clock)
+            if place is None or self.stopped:
+                break
+            if self.recipe.phases[place.index] != self.task.phase:
+                self._enter(place.index)
+                decaying = False
+            if place.decay > 0 and not decaying:
                 decaying = True
                 self.save("trunk")
-            parts = self.task.step(clock.lr_scale * self.backoff, clock.decay_frac)
-            step = int(self.task.steps)
-            if step % given.log_every == 0 or step == first + 1:
-                values = {name: round(float(value), 5) for name, value in parts.items()}
-                if not math.isfinite(values["loss"]):
-                    self._roll_back()
-                    continue
-                pace = round((step - first) / clock.spent, 3)
-                self.note("train", step=step, seconds=round(clock.spent), pace=pace, **values)
-            if clock.spent >= next_save and not decaying:  # to go on from, the trunk is what counts
+            if not self._step(place, clock, first):
+                continue
+            self.progress(int(1000 * self.begun), 1000)
+            if clock.spent >= next_save:
                 self.save("safe")
                 next_save = clock.spent + given.save_every
             if clock.spent >= next_check:
-                self.note("validation", step=step, **_rounded(self.task.evaluate()))
+                self._validate()
                 next_check = clock.spent + given.validate_every
+        self.save("safe")
         if not decaying:
             self.save("trunk")
-        write_tensors(self.work / "release.safetensors", self.task.release())
-        self.note("end", step=int(self.task.steps), stopped=self.stopped, **_rounded(self.task.evaluate()))
+        if self.task.team.leads:
+            write_tensors(self.work / "release.safetensors", self.task.release())
+            if self.task.adversary is not None:
+                write_tensors(self.work / "critics.safetensors", self.task.adversary.critics.state_dict())
+            self._validate("end", stopped=self.stopped)
+
+    def _next(self, clock: Clock) -> Place | None:
+        """Where the next step stands; all processes of a team hear it from the first."""
+        self.begun, stopped = self.task.team.agree(clock.progress(self.steps), float(self.stopped))
+        self.stopped = bool(stopped)
+        return clock.place(self.begun)
+
+    def _clock(self) -> Clock:
+        left = self.recipe.schedule.seconds * (1 - self.begun)
+        return Clock(self.recipe.phases, left if self.seconds is None else self.seconds, self.begun)
+
+    def _place(self) -> Place:
+        return self._clock().place(self.begun) or Place(len(self.recipe.phases) - 1, 0.0, 1.0)
+
+    def _enter(self, index: int) -> None:
+        self.task.enter(self.recipe.phases[index])
+        self.journal.note("phase", step=int(self.task.steps), name=self.task.phase.name)
+        self.save("safe")
+
+    def _step(self, place: Place, clock: Clock, first: int) -> bool:
+        """One step; False if its loss was no number and an older state is back."""
+        parts = self.task.step(place.scale * self.backoff, place.decay)
+        self.steps += 1
+        if self.steps % self.recipe.schedule.log_every and self.steps != first + 1:
+            return True
+        values = {name: round(float(value), 5) for name, value in parts.items()}
+        if not math.isfinite(self.task.team.agree(values["loss"])[0]):
+            self._roll_back()
+            return False
+        pace = round((self.steps - first) / max(clock.spent, 1e-9), 3)
+        step, seconds = int(self.task.steps), round(clock.spent)
+        self.journal.note("train", step=step, seconds=seconds, pace=pace, **values)
+        return True
+
+    def _validate(self, event: str = "validation", **more: bool) -> None:
+        if self.task.team.leads:
+            found = {name: round(value, 4) for name, value in self.task.evaluate().items()}
+            self.journal.note(event, step=int(self.task.steps), **more, **found)
 
     def save(self, name: str) -> None:
         """Write the whole state, or fall back to the last sound one if it is not finite."""
@@ -105,27 +133,32 @@ class Loop:
         if not all(bool(t.isfinite().all()) for t in state.values() if t.is_floating_point()):
             self._roll_back()
             return
-        write_tensors(self.work / f"{name}.safetensors", state)
+        state["run/begun"] = torch.tensor(self.begun, dtype=torch.float64)
+        state["run/steps"] = torch.tensor(self.steps)
+        state["run/phase"] = torch.tensor(self.recipe.phases.index(self.task.phase))
+        if self.task.team.leads:
+            write_tensors(self.work / f"{name}.safetensors", state)
 
-    def resume(self, path: Path) -> None:
-        """Go on from a state that `save` wrote."""
+    def resume(self) -> None:
+        """Go on from the newest state; after a run's end from before its decay, through the recipe anew."""
+        path = self.work / "safe.safetensors"
         if not path.is_file():
             raise NicError(f"{path} is not there to resume from: start without --resume")
-        self.task.load_state(load_file(path))
-        self.note("resumed", step=int(self.task.steps))
+        state = load_file(path)
+        if float(state["run/begun"]) >= 1:
+            self.task.load_state(load_file(self.work / "trunk.safetensors"), moments=False)
+        else:
+            self.begun, self.steps = float(state["run/begun"]), int(state["run/steps"])
+            self.task.enter(self.recipe.phases[min(int(state["run/phase"]), len(self.recipe.phases) - 1)])
+            self.task.load_state(state)
+        self.journal.note("resumed", step=int(self.task.steps), phase=self.task.phase.name)
 
     def _roll_back(self) -> None:
         if self.rollbacks >= ROLLBACKS:
             raise NicError("the loss keeps leaving the finite numbers: lower the learning rates")
         self.task.load_state(load_file(self.work / "safe.safetensors"))
         self.backoff, self.rollbacks = self.backoff / 2, self.rollbacks + 1
-        self.note("rolled back", step=int(self.task.steps), backoff=self.backoff)
-
-    def note(self, event: str, **values: Any) -> None:
-        """One line for people, one for machines."""
-        with (self.work / "log.jsonl").open("a") as stream:
-            stream.write(json.dumps({"event": event, **values}) + "\n")
-        self.say(event + "  " + "  ".join(f"{k} {v}" for k, v in values.items()))
+        self.journal.note("rolled back", step=int(self.task.steps), backoff=self.backoff)
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
@@ -133,7 +166,3 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     beside = path.with_name(path.name + ".tmp")
     save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, beside)
     beside.replace(path)
-
-
-def _rounded(values: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in values.items()}

@@ -16,12 +16,14 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonal(x: Tensor, steps: int = 5) -> Tensor:
-    """x: [k, rows, columns] with rows <= columns -> about the nearest semi-orthogonal matrices."""
+    """x: [k, rows, columns] -> about the nearest semi-orthogonal matrices."""
     a, b, c = NEWTON_SCHULZ
+    tall = x.shape[1] > x.shape[2]
     x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
     for _ in range(steps):
-        gram = x @ x.transpose(1, 2)
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        gram = x.transpose(1, 2) @ x if tall else x @ x.transpose(1, 2)
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, x, factor, beta=a) if tall else torch.baddbmm(x, factor, x, beta=a)
     return x.float()
 
 
@@ -37,21 +39,18 @@ class Muon:
         self.momentum, self.slow = momentum, slow
         groups: dict[tuple[int, int], list[tuple[str, Tensor]]] = defaultdict(list)
         for name, p in named:
-            rows, columns = p.shape[0], p[0].numel()
-            groups[min(rows, columns), max(rows, columns)].append((name, p))
+            groups[p.shape[0], p[0].numel()].append((name, p))
         self.groups = list(groups.values())
         self.buffers = [torch.zeros(len(g), *shape, device=g[0][1].device) for shape, g in groups.items()]
 
     def step(self, rate: float) -> None:
         """One update; gradients are read, not cleared."""
         for group, buffer in zip(self.groups, self.buffers, strict=True):
-            grads = torch.stack([_wide(p.grad.flatten(1)) for _, p in group])  # type: ignore[union-attr]
+            grads = torch.stack([p.grad.flatten(1) for _, p in group])  # type: ignore[union-attr]
             buffer.lerp_(grads, 1 - self.momentum)
             update = orthogonal(grads.lerp_(buffer, self.momentum))
             for (name, p), u in zip(group, update, strict=True):
-                tall = p.shape[0] / p[0].numel()
-                u = u.t() if tall > 1 else u
-                own = rate * self.slow.get(name, 1.0) * max(1.0, tall) ** 0.5
+                own = rate * self.slow.get(name, 1.0) * max(1.0, u.shape[0] / u.shape[1]) ** 0.5
                 p.data.add_(u.reshape(p.shape), alpha=-own)
 
     def state(self) -> dict[str, Tensor]:
@@ -69,10 +68,16 @@ class Muon:
 
 
 class Adam:
-    """Adam without weight decay (Kingma and Ba, 2015)."""
+    """Adam without weight decay (Kingma and Ba, 2015). slow: as of Muon."""
 
-    def __init__(self, named: list[tuple[str, Tensor]], betas: tuple[float, float] = (0.9, 0.95)) -> None:
+    def __init__(
+        self,
+        named: list[tuple[str, Tensor]],
+        slow: dict[str, float],
+        betas: tuple[float, float] = (0.9, 0.95),
+    ) -> None:
         self.names, self.params = [n for n, _ in named], [p for _, p in named]
+        self.shares = [slow.get(n, 1.0) for n in self.names]
         self.betas, self.count = betas, torch.zeros(())
         self.first = [torch.zeros_like(p) for p in self.params]
         self.second = [torch.zeros_like(p) for p in self.params]
@@ -88,7 +93,8 @@ class Adam:
         below = torch._foreach_sqrt(self.second)
         torch._foreach_div_(below, two**0.5)
         torch._foreach_add_(below, 1e-10)
-        torch._foreach_addcdiv_([p.data for p in self.params], self.first, below, -rate / one)
+        scales = [-rate / one * share for share in self.shares]
+        torch._foreach_addcdiv_([p.data for p in self.params], self.first, below, scales)
 
     def state(self) -> dict[str, Tensor]:
         """Both moments by parameter name, and the number of steps."""
@@ -100,7 +106,3 @@ class Adam:
         """Take back what `state` gave."""
         for name, tensor in self.state().items():
             tensor.copy_(state[name])
-
-
-def _wide(matrix: Tensor) -> Tensor:
-    return matrix.t() if matrix.shape[0] > matrix.shape[1] else matrix

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nic_cli.errors import NicError, UsageError
+from nic_cli.train.adversary import Adversarial
+from nic_cli.train.losses.distortion import Distortion
+from nic_cli.train.losses.perceptual import Perceptual
 from nic_cli.transform.config import ModelConfig
+
+PARTS = (
+    "analysis",
+    "gains",
+    "hyper_analysis",
+    "scales",
+    "hyper_synthesis",
+    "context",
+    "synthesis",
+    "prior",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +40,13 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Seconds by the clock: linear warm-up, stable, then decay to the end."""
+    """Length of a run whose phases are given as shares, and what happens on the way."""
 
     seconds: float = 3600.0
-    warmup: float = 60.0
-    decay: float = 1080.0
     log_every: int = 50  # steps
     save_every: float = 120.0  # seconds
     validate_every: float = 600.0  # seconds; 0 for the end only
+    tensorboard: bool = False  # write its event files beside the log as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class Optimiser:
     clip: float = 1.0
     ema: float = 0.998
     batch: int = 16
+    accumulate: int = 1  # pieces that a batch goes through the network in, to save memory
     crop: int = 128
     late_batch: int = 4
     late_crop: int = 256
@@ -51,16 +66,74 @@ class Optimiser:
     bf16: bool = True
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse batches that do not split."""
+        if self.accumulate < 1 or self.batch % self.accumulate or self.late_batch % self.accumulate:
+            batches = f"batches of {self.batch} and {self.late_batch}"
+            raise UsageError(f"accumulate = {self.accumulate} does not divide {batches}")
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of a training with losses of its own; it begins at the averaged weights of the last.
+
+    Its rates rise linearly, stay, and fall with one minus a square root to a hundredth.
+    """
+
+    name: str = "fidelity"
+    share: float = 1.0  # of the time, relative to the other phases' shares
+    steps: int = 0  # instead of a share, in all phases or in none
+    rate: float = 1.0  # of the optimiser's peak rates
+    warmup: float = 0.01  # of the phase
+    decay: float = 0.2  # of the phase
+    train: tuple[str, ...] = ()  # parts of the network; none named means all
+    realism: tuple[float, ...] = (0.0, 0.0)  # b is drawn evenly between these two
+    losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
+    adversarial: Adversarial | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        where = f"phase {self.name!r}"
+        if unknown := sorted(set(self.train) - set(PARTS)):
+            raise UsageError(f"{where}: no part is called {unknown[0]!r}: there are {', '.join(PARTS)}")
+        if self.share <= 0 or self.steps < 0 or self.rate <= 0:
+            raise UsageError(f"{where}: share and rate are over 0, steps at least 0")
+        if min(self.warmup, self.decay) < 0 or self.warmup + self.decay > 1:
+            raise UsageError(f"{where}: warmup and decay are shares of it, 1 together at most")
+        if len(self.realism) != 2 or not 0 <= self.realism[0] <= self.realism[1] <= 1:
+            raise UsageError(f"{where}: realism is two numbers in 0..1, the lower first")
+        Distortion(self.losses)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole recipe. init: a model folder or embedded name to start from."""
+    """A whole recipe. init: a model folder or embedded name to start from.
+
+    perceptual: the network of the loss of that name; judge: the one that validation measures with.
+    """
 
     model: ModelConfig
     init: str = ""
     data: Data = field(default_factory=Data)
     schedule: Schedule = field(default_factory=Schedule)
     optimiser: Optimiser = field(default_factory=Optimiser)
+    perceptual: Perceptual = field(default_factory=Perceptual)
+    judge: Perceptual = field(default_factory=Perceptual)
+    phases: tuple[Phase, ...] = (Phase(),)
+
+    def __post_init__(self) -> None:
+        """Refuse phases of different measures."""
+        if not self.phases or any(bool(p.steps) != bool(self.phases[0].steps) for p in self.phases):
+            raise UsageError("phases have a share each, or steps each: not some this and some that")
+        if any("perceptual" in p.losses for p in self.phases) and not self.perceptual.network:
+            raise UsageError("the loss perceptual needs a table [perceptual] with network and path")
+        if self.judge.network and self.judge.network == self.perceptual.network:
+            raise UsageError("the judge is the network that is trained with: name another one")
+
+    @property
+    def realistic(self) -> bool:
+        """Whether any phase trains other realisms than b = 0."""
+        return any(phase.realism[1] > 0 for phase in self.phases)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
@@ -84,11 +157,25 @@ class Recipe:
                 data=_filled(Data, table.pop("data", {})),
                 schedule=_filled(Schedule, table.pop("schedule", {})),
                 optimiser=_filled(Optimiser, table.pop("optimiser", {})),
+                perceptual=_network(table.pop("perceptual", {}), path.parent),
+                judge=_network(table.pop("judge", {}), path.parent),
+                phases=tuple(_phase(phase) for phase in table.pop("phase", [{}])),
                 **table,
             )
-        except (TypeError, NicError) as error:
+        except (TypeError, ValueError, NicError) as error:
             said = re.sub(r"\w+\.__init__\(\) (got an )?", "", str(error))
             raise UsageError(f"{path}: {said}") from None
+
+
+def _network(table: dict[str, Any], folder: Path) -> Perceptual:
+    given = cast(Perceptual, _filled(Perceptual, table))
+    return replace(given, path=str(folder / given.path)) if given.network else given
+
+
+def _phase(table: dict[str, Any]) -> Phase:
+    if "adversarial" in table:
+        table = {**table, "adversarial": _filled(Adversarial, table["adversarial"])}
+    return cast(Phase, _filled(Phase, table))
 
 
 def _filled(kind: type[Any], table: dict[str, Any]) -> Any:
@@ -99,5 +186,7 @@ def _filled(kind: type[Any], table: dict[str, Any]) -> Any:
         if name not in {f.name for f in fields(kind)}:
             raise UsageError(f"unknown key {name!r} in [{kind.__name__.lower()}]")
         default = getattr(defaults, name)
-        given[name] = tuple(value) if isinstance(default, tuple) else type(default)(value)
+        if isinstance(default, tuple):
+            value = tuple(value)
+        given[name] = value if default is None else type(default)(value)
     return kind(**given)

@@ -1,22 +1,28 @@
-"""Stage A of the plan: rate and squared error, every q from scratch, behind a small interface.
+"""One model in training, step by step, behind a small interface.
 
-Whoever keeps the clock (`nic train`, or a driver on a borrowed machine) calls `setup`, then
-`step` until the time is up, and asks for `state` to go on from and `release` to ship.
+Whoever keeps the clock (`loop`, or a driver on a borrowed machine) calls `setup`, then `step`
+until the time is up, and asks for `state` to go on from and `release` to ship.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from nic_cli.errors import UsageError
+from nic_cli.train.adversary import Adversary, scaled
 from nic_cli.train.data import Pool
-from nic_cli.train.losses import drawn_q, rate_distortion
+from nic_cli.train.losses.distortion import Distortion
+from nic_cli.train.losses.perceptual import Distance
+from nic_cli.train.losses.rate import drawn_q, rate_distortion
 from nic_cli.train.optim import Adam, Muon
-from nic_cli.train.recipe import Recipe
+from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.train.start import start_from_components
+from nic_cli.train.team import Team
 from nic_cli.transform.network import Network
 
 MUON_PARTS = (".weight", ".expand", ".reduce")
@@ -32,64 +38,104 @@ class Task:
     policy = (("^ema/", "fp16"), ("^adam/second/", "log8"), ("^(adam/first|muon)/", "q8"))
 
     def __init__(self, recipe: Recipe | None = None) -> None:
-        self.recipe = recipe
+        self.given = recipe
 
     def setup(self, device: str, options: dict[str, str]) -> None:
-        """Build network, optimisers and data. options: recipe=PATH, data=PATH (several by ':')."""
-        if self.recipe is None:
-            self.recipe = Recipe.read(Path(options["recipe"]))
-        self.device, self.given = device, self.recipe.optimiser
-        if options.get("data"):
-            from dataclasses import replace
+        """Build network, optimisers and data; the first phase, or the one named, begins.
 
-            data = replace(self.recipe.data, paths=tuple(options["data"].split(":")))
-            self.recipe = replace(self.recipe, data=data)
-        torch.manual_seed(self.given.seed)
-        self.random = torch.Generator(device).manual_seed(self.given.seed + 1)
-        self.data = self.recipe.data
-        self.pool = Pool(self.data, device, self.given.seed)
-        self.network = Network(self.recipe.model)
-        if self.recipe.init:
+        options, for a driver: recipe=PATH, data=PATH (several by ':'), phase=NAME.
+        """
+        recipe = self.given or Recipe.read(Path(options["recipe"]))
+        if options.get("data"):
+            recipe = replace(recipe, data=replace(recipe.data, paths=tuple(options["data"].split(":"))))
+        self.recipe, self.optimiser = recipe, recipe.optimiser
+        self.team = Team.join(device)
+        self.device = self.team.device
+        seed = self.optimiser.seed
+        torch.manual_seed(seed)
+        self.pool = Pool(recipe.data, self.device, seed)
+        self.network = Network(recipe.model)
+        if recipe.init:
             from nic_cli.train.export import initial
 
-            initial(self.network, self.recipe.init)
+            initial(self.network, recipe.init)
         else:
             start_from_components(self.network, self.pool)
-        self.network.to(device)
+        self.network.to(self.device)
+        torch.manual_seed(seed + 1000 * self.team.rank)
+        self.random = torch.Generator(self.device).manual_seed(seed + 1 + 1000 * self.team.rank)
         self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
-        named: list[tuple[str, Tensor]] = list(self.network.named_parameters())
-        dense = [item for item in named if item[1].ndim > 1 and _is_dense(*item)]
-        chosen = {name for name, _ in dense}
-        self.muon, self.adam = Muon(dense, SLOW), Adam([item for item in named if item[0] not in chosen])
         self.steps = torch.zeros((), dtype=torch.long)
-        self.realism = torch.zeros(1, device=device)
-        self.precision = torch.bfloat16 if self.given.bf16 else torch.float32
+        self.perceptual = Distance(recipe.perceptual, self.device) if recipe.perceptual.network else None
+        self.precision = torch.bfloat16 if self.optimiser.bf16 else torch.float32
+        self.enter(_phase(recipe, options.get("phase")))
+
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase: from the averaged weights, with fresh moments for the parts it trains.
+
+        Moments forget within 20 steps, so none are kept; the phase's warm-up covers for them.
+        """
+        self.phase, self.distortion = phase, Distortion(phase.losses, self.perceptual)
+        config, critics = self.network.config, phase.adversarial
+        self.adversary = Adversary(critics, config.latent, config.q_top, self.team) if critics else None
+        trained: list[tuple[str, Tensor]] = []
+        with torch.no_grad():
+            for name, p in self.network.named_parameters():
+                p.copy_(self.ema[name])
+                p.requires_grad_(not phase.train or name.split(".")[0] in phase.train)
+                p.grad = None
+                trained += [(name, p)] if p.requires_grad else []
+        self.trained = dict(trained)
+        dense = [item for item in trained if item[1].ndim > 1 and _is_dense(*item)]
+        chosen = {name for name, _ in dense}
+        rest = [item for item in trained if item[0] not in chosen]
+        self.muon, self.adam = Muon(dense, SLOW), Adam(rest, {n: 0.03 for n, _ in rest if _is_faint(n)})
 
     def step(self, lr_scale: float, decay_frac: float) -> dict[str, Tensor]:
         """One step at a share of the peak rates; the last part of the decay takes larger crops."""
-        given, config = self.given, self.network.config
+        given = self.optimiser
         late = decay_frac > 1 - given.late_share
         batch, side = (given.late_batch, given.late_crop) if late else (given.batch, given.crop)
-        x = self.pool.crops(batch, side, self.random).float() / 255 - 0.5
-        q = drawn_q(batch, config.q_top, self.random, self.device)
-        for p in self.network.parameters():
+        for p in self.trained.values():
             p.grad = None
-        loss, parts = rate_distortion(x, self.network(x, q, self.realism, self.precision), q)
-        loss.backward()  # type: ignore[no-untyped-call]
+        for _ in range(given.accumulate):
+            parts = self._backward(batch // given.accumulate, side, lr_scale)
         parts["gradient"] = self._clip()
         self.muon.step(given.muon * lr_scale)
         self.adam.step(given.adam * lr_scale)
         self.steps += 1
         follow = min(given.ema, 1 - 1 / (1 + float(self.steps)))
-        torch._foreach_lerp_(list(self.ema.values()), [p.data for p in self.network.parameters()], 1 - follow)
+        averages = [self.ema[name] for name in self.trained]
+        torch._foreach_lerp_(averages, [p.data for p in self.trained.values()], 1 - follow)
         return parts
+
+    def _backward(self, batch: int, side: int, lr_scale: float) -> dict[str, Tensor]:
+        """Gradients and parts of one pass; all its samples share one realism, each has its own rate."""
+        x = self.pool.crops(batch, side, self.random).float() / 255
+        q = drawn_q(batch, self.network.config.q_top, self.random, self.device)
+        low, high = self.phase.realism
+        b = low + (high - low) * (float(torch.rand(1)) if high > low else 0.0)
+        out = self.network(x - 0.5, q, x.new_tensor([b]), self.precision)
+        found = out.x + 0.5
+        loss, parts = rate_distortion(found, x, out, q, self.distortion, b)
+        loss = loss / self.optimiser.accumulate
+        if self.adversary is None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            return parts
+        y = out.y.detach().permute(0, 3, 1, 2)
+        if (share := self.adversary.share(b)) > 0:
+            (gradient,) = torch.autograd.grad(loss, found, retain_graph=True)
+            loss = loss + (found * scaled(self.adversary.pull(found, x, q, y), gradient, share)).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return parts | self.adversary.learn(found.detach(), x, q, y, lr_scale)
 
     def _clip(self) -> Tensor:
         """Scale all gradients to the norm limit; a gradient that is not finite becomes none at all."""
-        grads = [p.grad for p in self.network.parameters() if p.grad is not None]
+        grads = [p.grad for p in self.trained.values() if p.grad is not None]
+        self.team.average(grads)
         norm: Tensor = torch.stack(torch._foreach_norm(grads)).norm()
         sound = torch.isfinite(norm)
-        scale = torch.where(sound, (self.given.clip / (norm + 1e-9)).clamp(max=1), 0)
+        scale = torch.where(sound, (self.optimiser.clip / (norm + 1e-9)).clamp(max=1), 0)
         for g in grads if not bool(sound) else ():
             g.nan_to_num_(0, 0, 0)
         torch._foreach_mul_(grads, scale)
@@ -100,29 +146,35 @@ class Task:
         weights = {f"net/{n}": p.detach() for n, p in self.network.named_parameters()}
         ema = {f"ema/{n}": t for n, t in self.ema.items()}
         random = {"random/torch": torch.get_rng_state(), "random/own": self.random.get_state()}
-        return {**weights, **ema, **self.muon.state(), **self.adam.state(), **random, "steps": self.steps}
+        critics = self.adversary.state() if self.adversary is not None else {}
+        moments = {**self.muon.state(), **self.adam.state(), **critics}
+        return {**weights, **ema, **moments, **random, "steps": self.steps}
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take back what `state` gave."""
+    def load_state(self, state: dict[str, Any], *, moments: bool = True) -> None:
+        """Take back what `state` gave in the same phase; without moments, in any."""
         with torch.no_grad():
             for name, p in self.network.named_parameters():
                 p.copy_(state[f"net/{name}"])
                 self.ema[name].copy_(state[f"ema/{name}"])
-        self.muon.load(state)
-        self.adam.load(state)
+        if moments:
+            self.muon.load(state)
+            self.adam.load(state)
+            if self.adversary is not None:
+                self.adversary.load(state)
         self.steps.copy_(state["steps"])
-        torch.set_rng_state(state["random/torch"].cpu().to(torch.uint8))
-        self.random.set_state(state["random/own"].cpu().to(torch.uint8))
+        if self.team.leads:
+            torch.set_rng_state(state["random/torch"].cpu().to(torch.uint8))
+            self.random.set_state(state["random/own"].cpu().to(torch.uint8))
 
     def release(self) -> dict[str, Tensor]:
         """The averaged weights, which are what ships."""
         return {name: t.clone() for name, t in self.ema.items()}
 
     def evaluate(self) -> dict[str, float]:
-        """Mean bpp and PSNR of the averaged weights on crops of the validation pictures."""
+        """What the averaged weights measure on the validation pictures, from real files."""
         from nic_cli.train.validation import validate
 
-        return validate(self.network, self.ema, self.data, self.device)
+        return validate(self.network, self.ema, self.recipe, self.device)
 
     def sync(self) -> None:
         """Wait for the device."""
@@ -130,8 +182,23 @@ class Task:
             torch.cuda.synchronize()
 
 
+def _phase(recipe: Recipe, name: str | None) -> Phase:
+    named = [phase for phase in recipe.phases if name in (None, phase.name)]
+    if not named:
+        raise UsageError(f"no phase is called {name!r}: {', '.join(p.name for p in recipe.phases)}")
+    return named[0]
+
+
 def _is_dense(name: str, p: Tensor) -> bool:
     return name.endswith(MUON_PARTS) and not (p.ndim == 4 and p.shape[1] == 1)
+
+
+def _is_faint(name: str) -> bool:
+    """Biases of the deep branches, where activations are a few hundredths.
+
+    At Adam's full rate they wander further than that, which switches whole blocks on or off for good.
+    """
+    return name.startswith(("analysis.", "synthesis.")) and name.endswith(("bias", ".shift"))
 
 
 def make() -> Task:

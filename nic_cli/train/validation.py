@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from nic_cli import codec
@@ -10,27 +13,59 @@ from nic_cli.container import file
 from nic_cli.image.reading import from_array
 from nic_cli.train.data import decoded, files
 from nic_cli.train.export import snapshot
-from nic_cli.train.recipe import Data
+from nic_cli.train.losses.fidelity import dissimilarity
+from nic_cli.train.losses.perceptual import Distance
+from nic_cli.train.losses.structure import structure
+from nic_cli.train.recipe import Recipe
 from nic_cli.transform.network import Network
 
-SETTINGS = (0.0, 1.5, 3.0, 4.5)
+RATES, REALISMS = (0.0, 1.5, 3.0, 4.5), (0.0, 0.5, 1.0)
 
 
-def validate(network: Network, weights: dict[str, Tensor], data: Data, device: str) -> dict[str, float]:
-    """Mean bpp of whole files and mean PSNR at a few q; nothing when there are no validation pictures."""
-    if not data.validation:
+def validate(network: Network, weights: dict[str, Tensor], recipe: Recipe, device: str) -> dict[str, float]:
+    """Means over the validation pictures at a few q, and at other b than 0 if those are trained.
+
+    bpp of whole files, PSNR, MS-SSIM in dB, structure and the judge's distance (0 is best) as names
+    like `psnr@1.5` and `psnr@1.5,0.5` for q = 1.5, b = 0.5. Nothing when there are no validation pictures.
+    """
+    if not recipe.data.validation:
         return {}
-    model = snapshot(network, weights, device)
-    rows: dict[str, list[float]] = {f"{k}@{q:g}": [] for q in SETTINGS for k in ("bpp", "psnr")}
-    for count, (name, content) in enumerate(files(data.validation)):
-        pixels = decoded(content, name)
-        if count >= data.validation_limit or pixels is None:
-            continue
-        picture = from_array(pixels.numpy())
-        for q in SETTINGS:
+    model = snapshot(network, weights, device, realistic=recipe.realistic)
+    rates = [q for q in RATES if q <= model.config.q_top]
+    realisms = REALISMS if recipe.realistic else REALISMS[:1]
+    judge = Distance(recipe.judge, "cpu") if recipe.judge.network else None
+    rows: dict[str, list[float]] = {}
+    for pixels in _pictures(recipe):
+        picture = from_array(pixels)
+        for q in rates:
             container = codec.encode(picture, model, q=q, b=0)
-            back = codec.decode(container, model).pixels
-            error = np.square(back.astype(np.float64) - picture.pixels).mean()
-            rows[f"bpp@{q:g}"].append(8 * len(file.pack(container)) / (picture.width * picture.height))
-            rows[f"psnr@{q:g}"].append(10 * float(np.log10(255**2 / error)))
-    return {name: sum(values) / len(values) for name, values in rows.items() if values}
+            bpp = 8 * len(file.pack(container)) / (picture.width * picture.height)
+            rows.setdefault(f"bpp@{q:g}", []).append(bpp)
+            for b in realisms:
+                back = codec.decode(container, model, b=b).pixels
+                for name, value in _measures(back, pixels, judge).items():
+                    rows.setdefault(f"{name}@{q:g}" + (f",{b:g}" if b else ""), []).append(value)
+    return {name: sum(values) / len(values) for name, values in rows.items()}
+
+
+def _pictures(recipe: Recipe) -> Iterator[np.ndarray]:
+    count = 0
+    for name, content in files(recipe.data.validation):
+        if count >= recipe.data.validation_limit:
+            return
+        pixels = decoded(content, name)
+        if pixels is not None:
+            count += 1
+            yield pixels.numpy()
+
+
+@torch.no_grad()
+def _measures(found: np.ndarray, wanted: np.ndarray, judge: Distance | None) -> dict[str, float]:
+    a, b = (torch.from_numpy(x.astype(np.float32) / 255)[None] for x in (found, wanted))
+    error = np.square(found.astype(np.float64) - wanted).mean()
+    judged = {} if judge is None else {"perceptual": float(judge(a, b))}
+    return judged | {
+        "psnr": 10 * float(np.log10(255**2 / max(error, 1e-9))),
+        "ms_ssim": -10 * float(torch.log10(dissimilarity(a, b).clamp(min=1e-9))),
+        "structure": float(structure(a, b)),
+    }

@@ -19,9 +19,10 @@ from nic_cli.transform.synthesis import Synthesis
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One training pass. x: [N, H, W, 3]; y_bits, z_bits: [N], of the whole crop."""
+    """One training pass. x: [N, H, W, 3]; y: dequantised [N, H/16, W/16, latent]; y_bits, z_bits: [N]."""
 
     x: Tensor
+    y: Tensor
     y_bits: Tensor
     z_bits: Tensor
 
@@ -56,8 +57,9 @@ class Network(nn.Module):
         means, y_hat = self.context(features, reveal)
         r = y - means + (torch.rand_like(y) - 0.5) if noisy else y_hat - means
         z_bits = self.prior(z_float + (torch.rand_like(z) - 0.5) if noisy else z, q)
-        x_hat = self.synthesis(y_hat * outward, b, precision)
-        return Pass(x_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
+        y_hat = y_hat * outward
+        x_hat = self.synthesis(y_hat, b, precision)
+        return Pass(x_hat, y_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
 
     def sigma(self, indices: Tensor) -> Tensor:
         """Standard deviation, in quantiser steps, of each table index."""

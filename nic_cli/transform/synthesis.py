@@ -52,7 +52,12 @@ class Tail(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [N, H, W, width] -> [N, H, W, 192], borders zero."""
-        return self.rows(F.pad(x, (0, 0, 0, 0, 1, 1)))
+        if x.dtype != torch.bfloat16:
+            return self.rows(F.pad(x, (0, 0, 0, 0, 1, 1)))
+        # In training the last digit is free, and a convolution trains thrice as fast.
+        weight = self.weight.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=1)
+        return y.permute(0, 2, 3, 1)
 
     def rows(self, x: Tensor) -> Tensor:
         """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192].

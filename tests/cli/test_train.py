@@ -18,6 +18,7 @@ def asked(monkeypatch):
 
     def run(recipe, **options):
         options.pop("say")("step 1")
+        options.pop("progress")(1, 1000)
         calls.insert(0, (recipe, options))
         if isinstance(calls[-1], Exception):
             raise calls[-1]

@@ -18,7 +18,7 @@ def test_a_block_is_its_formula():
     torch.manual_seed(0)
     block, x = Block(6).double(), torch.randn(2, 5, 4, 6, dtype=torch.float64)
     d = F.conv2d(x.permute(0, 3, 1, 2), block.depthwise, block.depthwise_bias, padding=1, groups=6)
-    u = F.relu(d.permute(0, 2, 3, 1) @ block.expand.t() + block.expand_bias)
+    u = F.leaky_relu(d.permute(0, 2, 3, 1) @ block.expand.t() + block.expand_bias, 0.01)
     assert torch.allclose(block(x), x + u @ block.reduce.t() + block.reduce_bias)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nic_cli.train.losses.distortion import Distortion
+from nic_cli.train.losses.fidelity import squared
 from nic_cli.transform.network import Pass
 
-LAMBDA_LOW = 45.0  # weight of the squared error (pixels in 0..1) against bits per pixel at q = 0
+LAMBDA_LOW = 45.0  # weight of the distortion (squared error of pixels in 0..1) against bpp at q = 0
 MIDDLE = 450.0
 
 
 def lambda_of(q: Tensor) -> Tensor:
-    """Weight of the squared error at q: grows e-fold a unit, so that bpp grows about 1.8-fold."""
+    """Weight of the distortion at q: grows e-fold a unit, so that bpp grows about 1.8-fold."""
     return LAMBDA_LOW * q.exp()
 
 
@@ -27,13 +29,16 @@ def drawn_q(count: int, q_top: float, random: torch.Generator, device: str) -> T
     return q_top * share
 
 
-def rate_distortion(x: Tensor, out: Pass, q: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mean of (bpp + lambda MSE) / sqrt(lambda / 450), and its parts to log.
+def rate_distortion(
+    found: Tensor, wanted: Tensor, out: Pass, q: Tensor, distortion: Distortion, b: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean of (bpp + lambda D) / sqrt(lambda / 450), and its parts to log.
 
-    x: [N, H, W, 3] minus 1/2; q: [N]. The division keeps samples of all rates equally heard.
+    found, wanted: [N, H, W, 3] in 0..1; out: the pass that found it; q: [N]; b: of the whole batch.
+    The division keeps samples of all rates equally heard.
     """
-    pixels = x.shape[1] * x.shape[2]
-    error = (out.x - x).square().mean((1, 2, 3))
+    pixels = wanted.shape[1] * wanted.shape[2]
+    error, terms = distortion(found, wanted, b)
     bpp = (out.y_bits + out.z_bits) / pixels
     weight = lambda_of(q)
     loss = ((bpp + weight * error) * (MIDDLE / weight).sqrt()).mean()
@@ -41,6 +46,6 @@ def rate_distortion(x: Tensor, out: Pass, q: Tensor) -> tuple[Tensor, dict[str, 
         "loss": loss.detach(),
         "bpp": bpp.mean().detach(),
         "z_share": (out.z_bits.sum() / (out.y_bits + out.z_bits).sum()).detach(),
-        "psnr": (-10 * torch.log10(error)).mean().detach(),
+        "psnr": (-10 * torch.log10(squared(found.detach(), wanted))).mean(),
     }
-    return loss, parts
+    return loss, parts | {name: value for name, value in terms.items() if name != "squared"}

@@ -1,0 +1,164 @@
+"""The game between decoder and critics.
+
+The critics' gradient meets the distortion's at the picture and is scaled there to a set share of
+it, sample by sample. So its weight needs no tuning over rates whose distortions weigh 400 times
+as much as others', and it costs no second pass through the decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nic_cli.errors import UsageError
+from nic_cli.train.critics import CRITICS, make
+from nic_cli.train.losses.distortion import interpolated
+from nic_cli.train.losses.planes import planes
+from nic_cli.train.team import Team
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+# What critics lower, and what the decoder lowers, from scores of a picture and of its reconstruction.
+FORMS: dict[str, tuple[Loss, Loss]] = {
+    # Lim and Ye, 2017
+    "hinge": (
+        lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+        lambda real, fake: -fake.mean(),
+    ),
+    # Goodfellow et al., 2014
+    "non_saturating": (
+        lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+        lambda real, fake: F.softplus(-fake).mean(),
+    ),
+    # Jolicoeur-Martineau, 2019: each reconstruction against its own original
+    "relativistic": (
+        lambda real, fake: F.softplus(fake - real).mean(),
+        lambda real, fake: F.softplus(real - fake).mean(),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Adversarial:
+    """How critics take part in a phase."""
+
+    critics: tuple[str, ...] = ("patch",)
+    form: str = "relativistic"
+    share: tuple[float, ...] = (0.0, 0.0, 0.5)  # of the distortion's gradient, at b = 0, ..., 1 evenly
+    matching: float = 0.0  # weight of feature matching beside fooling them
+    rate: float = 2e-4  # of Adam, betas 0.5 and 0.9
+    alone: int = 200  # steps at first in which only critics learn
+    ramp: int = 1000  # steps after those in which the share rises
+    r1: float = 0.0  # weight of the penalty on their slope at real pictures
+    frozen: int = 0  # first layers that do not learn: for fine-tuning from `init`
+    init: str = ""  # critics.safetensors of another training
+
+    def __post_init__(self) -> None:
+        """Refuse what there is not."""
+        if not self.critics or set(self.critics) - set(CRITICS):
+            raise UsageError(f"critics {', '.join(self.critics)}: give some of {', '.join(CRITICS)}")
+        if self.form not in FORMS:
+            raise UsageError(f"adversarial form {self.form!r}: give one of {', '.join(FORMS)}")
+        numbers = (*self.share, self.matching, self.r1, self.alone, self.ramp, self.frozen)
+        if not self.share or min(numbers) < 0:
+            raise UsageError("numbers of [phase.adversarial] are 0 or more, and share has at least one")
+
+
+class Adversary:
+    """Critics, their optimiser, and what they want of a picture."""
+
+    def __init__(self, given: Adversarial, latent: int, q_top: float, team: Team) -> None:
+        self.given, self.q_top, self.team = given, q_top, team
+        self.critics = nn.ModuleDict({name: make(name, latent) for name in given.critics}).to(team.device)
+        if given.init:
+            self._load(load_file(Path(given.init)))
+        for critic in self.critics.values():
+            for layer in critic.layers[: given.frozen]:  # type: ignore[index]
+                layer.requires_grad_(False)
+        learning = [p for p in self.critics.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(learning, given.rate, (0.5, 0.9))
+        self.steps = torch.zeros((), dtype=torch.long)
+        self.judged, self.fooled = FORMS[given.form]
+
+    def share(self, b: float) -> float:
+        """What part of the distortion's gradient is theirs now."""
+        since = int(self.steps) - self.given.alone
+        return interpolated(self.given.share, b) * min(1.0, max(0.0, since / max(self.given.ramp, 1)))
+
+    def pull(self, found: Tensor, wanted: Tensor, q: Tensor, y: Tensor) -> Tensor:
+        """Gradient at found [N, H, W, 3] of what the decoder lowers, in no particular size."""
+        leaf = found.detach().requires_grad_()
+        total = leaf.new_zeros(())
+        for critic in self.critics.values():
+            fake = critic(planes(leaf), q / self.q_top, y)
+            with torch.no_grad():
+                real = critic(planes(wanted), q / self.q_top, y)
+            total = total + self.fooled(real[-1], fake[-1])
+            if self.given.matching:
+                apart = [F.l1_loss(b, a) for a, b in zip(real[:-1], fake[:-1], strict=True)]
+                total = total + self.given.matching * torch.stack(apart).sum()
+        (gradient,) = torch.autograd.grad(total, leaf)
+        return gradient
+
+    def learn(self, found: Tensor, wanted: Tensor, q: Tensor, y: Tensor, scale: float) -> dict[str, Tensor]:
+        """One step of the critics; scale: of their rate. Returns loss and mean gap of their scores."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, gap = found.new_zeros(()), found.new_zeros(())
+        real_picture = planes(wanted).requires_grad_(self.given.r1 > 0)
+        for critic in self.critics.values():
+            real = critic(real_picture, q / self.q_top, y)[-1]
+            fake = critic(planes(found), q / self.q_top, y)[-1]
+            loss = loss + self.judged(real, fake)
+            gap = gap + (real.mean() - fake.mean()).detach()
+            if self.given.r1:
+                (slope,) = torch.autograd.grad(real.sum(), real_picture, create_graph=True)
+                loss = loss + 0.5 * self.given.r1 * slope.square().sum((1, 2, 3)).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        grads = [p.grad for p in self.critics.parameters() if p.grad is not None]
+        self.team.average(grads)
+        norm = nn.utils.clip_grad_norm_([p for p in self.critics.parameters() if p.grad is not None], 1.0)
+        if bool(torch.isfinite(norm)):
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.given.rate * scale
+            self.optimiser.step()
+        self.steps += 1
+        return {"critics": loss.detach(), "gap": gap / len(self.critics)}
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to go on, flat by name."""
+        flat = {f"critics/net/{n}": t for n, t in self.critics.state_dict().items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            flat |= {f"critics/adam/{index}/{n}": t for n, t in moments.items()}
+        return {**flat, "critics/steps": self.steps}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        mark = "critics/net/"
+        self._load({n.removeprefix(mark): t for n, t in state.items() if n.startswith(mark)})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in state.items():
+            if name.startswith("critics/adam/"):
+                index, part = name.split("/")[2:]
+                moments.setdefault(int(index), {})[part] = tensor
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.steps.copy_(state["critics/steps"])
+
+    def _load(self, weights: dict[str, Tensor]) -> None:
+        try:
+            self.critics.load_state_dict(weights)
+        except RuntimeError as error:
+            said = str(error).splitlines()[-1].strip()
+            raise UsageError(f"these critics are not those of the file: {said}") from None
+
+
+def scaled(pull: Tensor, gradient: Tensor, share: float) -> Tensor:
+    """`pull` [N, H, W, 3] in each sample at a share of the length that `gradient` has there."""
+    wanted, found = (torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True) for x in (gradient, pull))
+    length: Tensor = share * wanted / (found + 1e-20)
+    return pull * length
