@@ -16,7 +16,6 @@ from nic_cli.train.losses.planes import blurred, planes
 from nic_cli.train.losses.structure import linear, structure, xyb
 from nic_cli.train.losses.texture import haar, texture
 
-
 VGG_WIDTHS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 VGG = "1.0 1.2 2.6 2.8 3.12 3.14 3.16 4.20 4.22 4.24 5.28 5.30 5.32".split()
 FIRES = ((96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128), (256, 48, 192), (384, 48, 192),
