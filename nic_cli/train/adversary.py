@@ -122,7 +122,7 @@ class Adversary:
         loss.backward()  # type: ignore[no-untyped-call]
         grads = [p.grad for p in self.critics.parameters() if p.grad is not None]
         self.team.average(grads)
-        norm = nn.utils.clip_grad_norm_([p for p in self.critics.parameters() if p.grad is not None], 1.0)
+        norm = nn.utils.clip_grad_norm_(self.critics.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             for group in self.optimiser.param_groups:
                 group["lr"] = self.given.rate * scale

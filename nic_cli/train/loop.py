@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from nic_cli.errors import NicError
+from nic_cli.storage.atomic import replacing
 from nic_cli.train.clock import Clock, Place
 from nic_cli.train.journal import Journal, Say
 from nic_cli.train.task import Task
@@ -162,7 +163,6 @@ class Loop:
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write beside and rename, so that the old file stays whole until the new one is."""
-    beside = path.with_name(path.name + ".tmp")
-    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, beside)
-    beside.replace(path)
+    """Write a file of tensors; the old one stays whole until the new one is."""
+    with replacing(path) as stream:
+        stream.write(save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}))

@@ -30,6 +30,7 @@ MUON_PARTS = (".weight", ".expand", ".reduce")
 # Layers whose output is pixels or latents: an orthogonal update of the full rate moves every pixel
 # by a few levels at each step, a noise floor near 35 dB that everything above it learns against.
 SLOW = {f"{part}.{layer}.weight": 0.1 for part in ("analysis", "synthesis") for layer in ("skip", "tail")}
+FAINT = 0.03  # share of Adam's rate that `_is_faint` parameters take
 
 
 class Task:
@@ -89,7 +90,7 @@ class Task:
         dense = [item for item in trained if item[1].ndim > 1 and _is_dense(*item)]
         chosen = {name for name, _ in dense}
         rest = [item for item in trained if item[0] not in chosen]
-        self.muon, self.adam = Muon(dense, SLOW), Adam(rest, {n: 0.03 for n, _ in rest if _is_faint(n)})
+        self.muon, self.adam = Muon(dense, SLOW), Adam(rest, {n: FAINT for n, _ in rest if _is_faint(n)})
 
     def step(self, lr_scale: float, decay_frac: float) -> dict[str, Tensor]:
         """One step at a share of the peak rates; the last part of the decay takes larger crops."""

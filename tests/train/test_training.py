@@ -135,7 +135,7 @@ def test_a_phase_trains_only_its_parts_and_starts_from_averages(recipe, tmp_path
     assert [e["name"] for e in events if e["event"] == "phase"] == ["decoder"]
 
 
-def test_a_batch_in_pieces_gives_nearly_the_same_step(recipe):
+def test_a_batch_in_pieces_gives_a_gradient_of_the_same_size(recipe):
     whole = replace(recipe, optimiser=replace(recipe.optimiser, batch=4, late_batch=4))
     pieces = replace(recipe, optimiser=replace(whole.optimiser, accumulate=2))
     losses = [float(ready(r).step(1.0, 0.0)["gradient"]) for r in (whole, pieces)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 from torch import Tensor
 
 from nic_cli.errors import UsageError
@@ -20,8 +21,6 @@ TERMS: dict[str, Term] = {
     "structure": structure.structure,
     "texture": texture.texture,
 }
-
-
 NAMES = (*TERMS, "perceptual")  # the last one needs a network, which a recipe names
 
 
@@ -65,6 +64,4 @@ class Distortion:
 
 def interpolated(values: tuple[float, ...], b: float) -> float:
     """The value at b of a line through values at b = 0, ..., 1 evenly."""
-    place = min(max(b, 0.0), 1.0) * (len(values) - 1)
-    low = min(int(place), max(len(values) - 2, 0))
-    return values[low] + (place - low) * (values[min(low + 1, len(values) - 1)] - values[low])
+    return float(np.interp(b, np.linspace(0, 1, len(values)), values))

@@ -6,7 +6,7 @@ program or goes into a model. Train with one network, judge with another.
     network      file
     alex, vgg    alex_shift_tolerant.pth, vgg_shift_tolerant.pth of the package stlpips-pytorch:
                  LPIPS that bears small shifts (Ghildyal and Liu, ECCV 2022), with its weights of features
-    squeezenet   SqueezeNet 1.0 in safetensors (conv1, fire2.squeeze.weight, ...), features weighted alike
+    squeezenet   SqueezeNet 1.0 in safetensors (conv1.weight, fire2/squeeze.weight, ...), all features alike
 """
 
 from __future__ import annotations
