@@ -58,11 +58,14 @@ class Adversarial:
     r1: float = 0.0  # weight of the penalty on their slope at real pictures
     frozen: int = 0  # first layers that do not learn: for fine-tuning from `init`
     init: str = ""  # critics.safetensors of another training
+    backbone: str = ""  # weights of EfficientNet-Lite0, for the critic `projected`
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
         if not self.critics or set(self.critics) - set(CRITICS):
             raise UsageError(f"critics {', '.join(self.critics)}: give some of {', '.join(CRITICS)}")
+        if "projected" in self.critics and not self.backbone:
+            raise UsageError("the critic projected needs backbone, the path of EfficientNet-Lite0's weights")
         if self.form not in FORMS:
             raise UsageError(f"adversarial form {self.form!r}: give one of {', '.join(FORMS)}")
         numbers = (*self.share, self.matching, self.r1, self.alone, self.ramp, self.frozen)
@@ -75,7 +78,8 @@ class Adversary:
 
     def __init__(self, given: Adversarial, latent: int, q_top: float, team: Team) -> None:
         self.given, self.q_top, self.team = given, q_top, team
-        self.critics = nn.ModuleDict({name: make(name, latent) for name in given.critics}).to(team.device)
+        made = {name: make(name, latent, given.backbone, team.device) for name in given.critics}
+        self.critics = nn.ModuleDict(made).to(team.device)
         if given.init:
             self._load(load_file(Path(given.init)))
         for critic in self.critics.values():

@@ -6,12 +6,15 @@ decoder (see adversary.py) and never shipped in a model.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from nic_cli.train.losses.texture import haar
+from nic_cli.train.projected import Backbone, Projected
 
 SLOPE = 0.2
 
@@ -59,8 +62,13 @@ class Patch(nn.Module):
         return [*features, self.head(h)]
 
 
-def make(name: str, latent: int) -> Patch:
-    """A critic by name: `patch` sees pictures, `context` latents too, `grain` the finest details."""
+def make(name: str, latent: int, backbone: str, device: str) -> Patch | Projected:
+    """A critic by name: `patch` sees pictures, `context` latents too, `grain` the finest details.
+
+    `projected` sees features of the network whose weights lie at `backbone`.
+    """
+    if name == "projected":
+        return Projected(Backbone(Path(backbone), device))
     if name == "context":
         return Patch((2, 2, 2, 1), context=latent)
     if name == "grain":
@@ -68,4 +76,4 @@ def make(name: str, latent: int) -> Patch:
     return Patch((2, 2, 2, 1))
 
 
-CRITICS = ("patch", "context", "grain")
+CRITICS = ("patch", "context", "grain", "projected")

@@ -159,7 +159,7 @@ class Recipe:
                 optimiser=_filled(Optimiser, table.pop("optimiser", {})),
                 perceptual=_network(table.pop("perceptual", {}), path.parent),
                 judge=_network(table.pop("judge", {}), path.parent),
-                phases=tuple(_phase(phase) for phase in table.pop("phase", [{}])),
+                phases=tuple(_phase(phase, path.parent) for phase in table.pop("phase", [{}])),
                 **table,
             )
         except (TypeError, ValueError, NicError) as error:
@@ -172,9 +172,11 @@ def _network(table: dict[str, Any], folder: Path) -> Perceptual:
     return replace(given, path=str(folder / given.path)) if given.network else given
 
 
-def _phase(table: dict[str, Any]) -> Phase:
+def _phase(table: dict[str, Any], folder: Path) -> Phase:
     if "adversarial" in table:
-        table = {**table, "adversarial": _filled(Adversarial, table["adversarial"])}
+        given = dict(table["adversarial"])
+        given |= {key: str(folder / given[key]) for key in ("init", "backbone") if given.get(key)}
+        table = {**table, "adversarial": _filled(Adversarial, given)}
     return cast(Phase, _filled(Phase, table))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import Block, Dense, unshuffle, widened
-from nic_cli.transform.rows import paired, taken, through
+from nic_cli.transform.rows import paired, taken, through, with_room, without_room
 
 
 class Analysis(nn.Module):
@@ -50,13 +50,13 @@ class Analysis(nn.Module):
             for strip in strips:
                 bands = unshuffle(strip, 8)
                 skips.append(self.skip(unshuffle(bands, 2)))
-                yield self.stem(bands)
+                yield with_room(self.stem(bands))
 
         h = deep()
         for block in self.fine:
             h = through(block.rows, h)  # type: ignore[arg-type]
-        h = (self.down(unshuffle(rows, 2)) for rows in paired(h))
+        h = (with_room(self.down(unshuffle(rows, 2))) for rows in paired(map(without_room, h)))
         for block in self.coarse:
             h = through(block.rows, h)  # type: ignore[arg-type]
-        for rows in h:
+        for rows in map(without_room, h):
             yield self.tail(rows) + taken(skips, rows.shape[1])

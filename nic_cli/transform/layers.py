@@ -28,9 +28,9 @@ def shuffle(x: Tensor, side: int) -> Tensor:
     return x.reshape(n, h * side, w * side, c // (side * side))
 
 
-FEWEST = 32
-"""Positions that a product is given at least. Libraries take another path for fewer than 16 rows,
-whose last digit differs; with this floor a row's values do not depend on how many go along."""
+FEWEST = 64
+"""Positions that a product is given at least. Libraries take another path for fewer (MKL under 16,
+oneDNN up to 35), whose last digit differs; with this floor a row's values do not depend on its company."""
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -38,9 +38,24 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     flat = x.reshape(-1, x.shape[-1])
     missing = FEWEST - flat.shape[0]
     if missing <= 0:
-        return F.linear(x, weight, bias)
-    padded = F.linear(F.pad(flat, (0, 0, 0, missing)), weight, bias)
+        return _multiplied(x, weight, bias)
+    padded = _multiplied(F.pad(flat, (0, 0, 0, missing)), weight, bias)
     return padded[:-missing].reshape(*x.shape[:-1], -1)
+
+
+def _multiplied(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """As a 1x1 convolution where oneDNN does those: it adds the bias on the way.
+
+    On a Zen 5 it is also twice as fast as the matrix products of MKL; on a Sapphire Rapids as fast.
+    """
+    threads = torch.get_num_threads()  # with one, MKL does convolutions too, after more copying
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    there = there and x.device.type == "cpu" and threads > 1
+    if not there or x.dtype != torch.float32 or torch.is_grad_enabled():
+        return F.linear(x, weight, bias)
+    places = x if x.dim() == 4 else x.reshape(1, 1, -1, x.shape[-1])
+    y = F.conv2d(places.permute(0, 3, 1, 2), weight[:, :, None, None], bias)
+    return y.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -98,7 +113,7 @@ class Block(nn.Module):
         return self.depthwise * scale[:, None, None, None], self.depthwise_bias * scale + shift
 
     def rows(self, x: Tensor, kernel: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """x: [1, h + 2, W, C] with one row of context either side -> [1, h, W, C].
+        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h, W, C], two rows free.
 
         kernel, bias: what `conditioned` gives; None for the block's own.
         """
@@ -106,7 +121,9 @@ class Block(nn.Module):
             kernel, bias = self.depthwise, self.depthwise_bias
         y = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=(0, 1), groups=x.shape[3])
         y = F.leaky_relu_(product(y.permute(0, 2, 3, 1), self.expand, self.expand_bias), LEAK)
-        return product(y, self.reduce, self.reduce_bias).add_(x[:, 1:-1])
+        output = torch.empty_like(x)
+        torch.add(product(y, self.reduce, self.reduce_bias), x[:, 1:-1], out=output[:, 2:])
+        return output
 
 
 class _Fused(torch.autograd.Function):
@@ -127,9 +144,9 @@ class _Fused(torch.autograd.Function):
             .permute(0, 2, 3, 1)
             .contiguous()
         )
-        u = F.leaky_relu_(F.linear(d, w1, b1), LEAK)
+        u = F.leaky_relu_(product(d, w1, b1), LEAK)
         ctx.save_for_backward(x, kernel, w1, w2, d, u)
-        return F.linear(u, w2, b2).add_(x)
+        return product(u, w2, b2).add_(x)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> Any:

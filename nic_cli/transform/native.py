@@ -19,7 +19,9 @@ from nic_cli.transform.network import Network
 from nic_cli.types import IndexArray, IntArray, Symbols
 
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
-POSITIONS = 1024  # latents that the synthesis takes at a time: in the cache, and many enough for products
+POSITIONS = (
+    2048  # latents that the synthesis takes at a time: many enough for products, few enough for memory
+)
 
 
 class Native:

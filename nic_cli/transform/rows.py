@@ -11,23 +11,39 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def through(layer: Callable[[Tensor], Tensor], strips: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Strips [1, h, W, C] through a layer of reach one; rows outside the picture are zero.
+    """Strips [1, 2 + h, W, C] through a layer of reach one; rows outside the picture are zero.
 
-    layer: [1, h + 2, W, C], one row of context either side -> [1, h, W, C'].
+    The first two rows of a strip are room for the last two of the strip before it, so that a strip is
+    not copied to get its context. layer: [1, h + 2, W, C], one row of context either side -> its output.
     """
     held: Tensor | None = None
     for strip in strips:
         if held is None:
-            held = torch.zeros_like(strip[:, :1])
-        window = torch.cat((held, strip), 1)
-        if window.shape[1] > 2:
-            yield layer(window)
-        held = window[:, -2:]
+            strip = strip[:, 1:]
+            strip[:, 0] = 0
+        else:
+            strip[:, :2] = held
+        held = strip[:, -2:].clone()
+        if strip.shape[1] > 2:
+            strip = layer(strip)
+            yield strip
+        del strip  # a layer that waits keeps its two rows, not a whole strip
     if held is not None:
         yield layer(torch.cat((held, torch.zeros_like(held[:, :1])), 1))
+
+
+def with_room(strip: Tensor) -> Tensor:
+    """[1, h, W, C] -> [1, 2 + h, W, C], as `through` wants it."""
+    return F.pad(strip, (0, 0, 0, 0, 2, 0))
+
+
+def without_room(strip: Tensor) -> Tensor:
+    """[1, 2 + h, W, C], as a block's `rows` gives it -> [1, h, W, C]."""
+    return strip[:, 2:]
 
 
 def paired(strips: Iterable[Tensor]) -> Iterator[Tensor]:

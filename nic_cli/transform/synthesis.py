@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import Block, Dense, product, shuffle, widened
 from nic_cli.transform.rate import interpolate
-from nic_cli.transform.rows import taken, through
+from nic_cli.transform.rows import taken, through, with_room, without_room
 
 
 class Conditioned(nn.Module):
@@ -62,14 +62,17 @@ class Tail(nn.Module):
     def rows(self, x: Tensor) -> Tensor:
         """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192].
 
-        One product over unfolded neighbourhoods: library convolutions choose their order of
-        summation by the size of the strip, and rows must not depend on their company.
+        One product over three neighbours for each of three rows: library convolutions choose their
+        order of summation by the size of the strip, and rows must not depend on their company.
         """
         height, width = x.shape[1] - 2, x.shape[2]
         wide = F.pad(x, (0, 0, 1, 1))
-        around = [wide[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        weight = self.weight.permute(0, 2, 3, 1).reshape(192, -1)
-        return product(torch.cat(around, 3), weight.to(x.dtype), self.bias.to(x.dtype))
+        beside = torch.cat([wide[:, :, j : j + width] for j in range(3)], 3)
+        above, here, below = self.weight.permute(2, 0, 3, 1).reshape(3, 192, -1).to(x.dtype)
+        y = product(beside[:, :height], above, self.bias.to(x.dtype))
+        y += product(beside[:, 1:-1], here)
+        y += product(beside[:, 2:], below)
+        return y
 
 
 class Synthesis(nn.Module):
@@ -107,12 +110,12 @@ class Synthesis(nn.Module):
         def deep() -> Iterator[Tensor]:
             for strip in strips:
                 skips.append(shuffle(self.skip(strip), 2))
-                yield self.stem(strip)
+                yield with_room(self.stem(strip))
 
         h = deep()
         for block in self.coarse:
             h = through(block.rows_at(realism), h)  # type: ignore[operator]
-        h = (shuffle(self.up(rows), 2) for rows in h)
+        h = (with_room(shuffle(self.up(rows), 2)) for rows in map(without_room, h))
         for block in self.fine:
             h = through(block.rows_at(realism), h)  # type: ignore[operator]
         for rows in through(self.tail.rows, h):

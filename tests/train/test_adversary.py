@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
 
 from nic_cli.errors import UsageError
 from nic_cli.train.adversary import FORMS, Adversarial, Adversary, scaled
 from nic_cli.train.critics import CRITICS
 from nic_cli.train.loop import Loop
+from nic_cli.train.projected import STAGES, Backbone
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.train.team import Team
 
@@ -36,10 +38,69 @@ def batch():
     return torch.full_like(real, 0.5), real, torch.tensor([1.0, 4.0]), torch.randn(2, LATENT, 2, 2)
 
 
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """A state dict of EfficientNet-Lite0's shape, at random."""
+    torch.manual_seed(2)
+    state = {}
+
+    def add(name, norm, shape):
+        state[f"{name}.weight"] = torch.randn(shape) * (2 / (shape[1] * shape[2] ** 2)) ** 0.5
+        state.update(
+            {
+                f"{norm}.weight": 1 + 0.1 * torch.randn(shape[0]),
+                f"{norm}.bias": 0.1 * torch.randn(shape[0]),
+            }
+        )
+        state[f"{norm}.running_mean"] = 0.1 * torch.randn(shape[0])
+        state[f"{norm}.running_var"] = 0.5 + torch.rand(shape[0])
+
+    add("_conv_stem", "_bn0", (32, 3, 3, 3))
+    inputs, index = 32, 0
+    for kernel, _, expansion, outputs, count in STAGES:
+        for _ in range(count):
+            name, wide = f"_blocks.{index}", inputs * expansion
+            if expansion > 1:
+                add(f"{name}._expand_conv", f"{name}._bn0", (wide, inputs, 1, 1))
+            add(f"{name}._depthwise_conv", f"{name}._bn1", (wide, 1, kernel, kernel))
+            add(f"{name}._project_conv", f"{name}._bn2", (outputs, wide, 1, 1))
+            inputs, index = outputs, index + 1
+    path = tmp_path_factory.mktemp("backbone") / "lite0.safetensors"
+    save_file(state, path)
+    return path
+
+
+def test_the_backbone_is_its_network_unfolded(backbone):
+    state = load_file(backbone)
+
+    def same(h, name, norm, stride, groups=1):
+        weight, sides = state[f"{name}.weight"], []
+        for size in (h.shape[3], h.shape[2]):
+            odd = weight.shape[2] - stride if size % stride == 0 else weight.shape[2] - size % stride
+            sides += [max(odd, 0) // 2, max(odd, 0) - max(odd, 0) // 2]
+        h = F.conv2d(F.pad(h, sides), weight, None, stride, groups=groups)
+        stats = (state[f"{norm}.{n}"] for n in ("running_mean", "running_var", "weight", "bias"))
+        return F.batch_norm(h, *stats, eps=1e-3)
+
+    x = torch.rand(1, 3, 65, 96)
+    h, taps, index = F.relu6(same(2 * (x * 255 - 127) / 256, "_conv_stem", "_bn0", 2)), [], 0
+    for _, first, expansion, _, count in STAGES:
+        for at in range(count):
+            name, before, stride = f"_blocks.{index}", h, first if at == 0 else 1
+            if expansion > 1:
+                h = F.relu6(same(h, f"{name}._expand_conv", f"{name}._bn0", 1))
+            h = F.relu6(same(h, f"{name}._depthwise_conv", f"{name}._bn1", stride, h.shape[1]))
+            h = same(h, f"{name}._project_conv", f"{name}._bn2", 1)
+            h, index = (h + before if at else h), index + 1
+        taps.append(h)
+    for found, wanted in zip(Backbone(backbone, "cpu")(x), (taps[i] for i in (1, 2, 4, 6)), strict=True):
+        assert torch.allclose(found, wanted, atol=1e-3 * float(wanted.abs().max()))
+
+
 @pytest.mark.parametrize("critic", CRITICS)
 @pytest.mark.parametrize("form", FORMS)
-def test_a_critic_learns_to_tell_noise_from_grey(batch, critic, form):
-    game = players(critics=(critic,), form=form)
+def test_a_critic_learns_to_tell_noise_from_grey(batch, critic, form, backbone):
+    game = players(critics=(critic,), form=form, backbone=str(backbone))
     gaps = [float(game.learn(*batch, 1.0)["gap"]) for _ in range(25)]
     assert gaps[-1] > gaps[0] + 0.1
 
@@ -91,6 +152,23 @@ def test_frozen_layers_stay_and_critics_can_come_from_a_file(batch, tmp_path):
         players(init=str(path), critics=("grain",))
 
 
+def test_what_the_projected_critic_looks_through_stays_as_it_was_and_is_not_saved(batch, backbone):
+    game = players(critics=("projected",), backbone=str(backbone))
+    weights = [t.clone() for layers in game.critics["projected"].backbone.layers for t, *_ in layers]
+    mixing = {n: t.clone() for n, t in game.critics.state_dict().items() if "within" in n or "across" in n}
+    game.learn(*batch, 1.0)
+    after = [t for layers in game.critics["projected"].backbone.layers for t, *_ in layers]
+    assert mixing and all(torch.equal(t, game.critics.state_dict()[n]) for n, t in mixing.items())
+    assert all(torch.equal(a, b) for a, b in zip(weights, after, strict=True))
+    assert sum(t.numel() for t in game.critics.state_dict().values()) < 500_000
+
+
+def test_a_file_that_is_no_backbone_is_refused(tmp_path):
+    save_file({"_conv_stem.weight": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(UsageError, match="not the weights of EfficientNet-Lite0"):
+        players(critics=("projected",), backbone=str(tmp_path / "x.safetensors"))
+
+
 def test_a_penalty_on_slopes_flattens_the_critic(batch):
     """R1 (Mescheder et al., ICML 2018)."""
     gaps = []
@@ -128,7 +206,7 @@ def test_a_game_stopped_and_resumed_goes_on_exactly(recipe, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [('critics = ["eye"]', "eye"), ('form = "boxing"', "boxing"), ("share = [-1]", "0 or more"),
-     ("x = 1", "'x'")],
+     ("x = 1", "'x'"), ('critics = ["projected"]', "backbone")],
 )  # fmt: skip
 def test_a_wrong_game_is_refused(tmp_path, text, words):
     (tmp_path / "r.toml").write_text(f"{TINY}[[phase]]\n[phase.adversarial]\n{text}\n")

@@ -41,11 +41,23 @@ def test_shuffle_undoes_unshuffle():
     assert torch.equal(merged([phase_of(x, p) for p in range(4)]), x)
 
 
-@pytest.mark.parametrize("positions", [1, 5, 15, 31, 32, 33, 500])
-def test_a_position_does_not_depend_on_its_company(positions):
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("inputs", "outputs"), [(192, 256), (256, 512), (512, 256), (768, 384)])
+@torch.inference_mode()
+def test_a_position_does_not_depend_on_its_company(inputs, outputs, threads):
     torch.manual_seed(0)
-    x, weight, bias = torch.randn(700, 384), torch.randn(768, 384), torch.randn(768)
-    assert torch.equal(product(x, weight, bias)[:positions], product(x[:positions], weight, bias))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        x, weight, bias = torch.randn(1, 20, 35, inputs), torch.randn(outputs, inputs), torch.randn(outputs)
+        whole = product(x, weight, bias)
+        for height in (1, 2, 3, 8):
+            assert torch.equal(whole[:, 4 : 4 + height], product(x[:, 4 : 4 + height], weight, bias))
+        for positions in (1, 5, 15, 31, 32, 33, 64):
+            few = product(x.reshape(-1, inputs)[:positions], weight, bias)
+            assert torch.equal(whole.reshape(-1, outputs)[:positions], few)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_bits_of_a_gaussian_are_those_of_its_integral():

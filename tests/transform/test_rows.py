@@ -15,6 +15,16 @@ def network():
     return Network(ModelConfig("test")).requires_grad_(False)
 
 
+@pytest.fixture(params=[1, 2], autouse=True)
+def as_in_use(request):
+    """Libraries take other paths for one thread than for more, and for gradients."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    with torch.inference_mode():
+        yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("rows", [16, 48, 128, 320])
 def test_streamed_analysis_equals_the_whole_picture(network, rows):
     x = torch.rand(1, 320, 192, 3) - 0.5

@@ -70,7 +70,7 @@ class Distance:
 
     def __init__(self, given: Perceptual, device: str) -> None:
         self.taps = [tap.split(", ") for tap in NETWORKS[given.network]]
-        self.colours, weights = given.network == "squeezenet", _read(Path(given.path))
+        self.colours, weights = given.network == "squeezenet", read_weights(Path(given.path))
         self.weights = {name.removeprefix("net."): t.float().to(device) for name, t in weights.items()}
         try:
             self(torch.zeros(1, 64, 64, 3, device=device), torch.zeros(1, 64, 64, 3, device=device))
@@ -114,7 +114,8 @@ class Distance:
         return F.conv2d(h, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], stride, padding)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file or a state dict; UsageError if it is neither."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
