@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 import nic_cli
-from nic_cli.cli import decode, encode, info, settings, train, verify
+from nic_cli.cli import bench, decode, encode, info, settings, train, verify
 
 app = typer.Typer(
     name="nic",
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (encode.encode, decode.decode, info.info, verify.verify, train.train):
+for command in (encode.encode, decode.decode, info.info, verify.verify, bench.bench, train.train):
     app.command()(command)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer.main
 
-from nic_cli.cli import decode, encode, info, train, verify
+from nic_cli.cli import bench, decode, encode, info, train, verify
 from nic_cli.cli.app import app
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
 
@@ -22,6 +22,7 @@ EXAMPLES = {
     "decode": decode.EXAMPLES,
     "info": info.EXAMPLES,
     "verify": verify.EXAMPLES,
+    "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,
 }
 STREAMS = (

@@ -26,7 +26,15 @@ def test_the_committed_pages_are_those_of_the_app():
 
 
 def test_there_is_a_page_for_each_command():
-    names = {"nic.1", "nic-encode.1", "nic-decode.1", "nic-info.1", "nic-verify.1", "nic-train.1"}
+    names = {
+        "nic.1",
+        "nic-encode.1",
+        "nic-decode.1",
+        "nic-info.1",
+        "nic-verify.1",
+        "nic-bench.1",
+        "nic-train.1",
+    }
     assert set(manual.pages()) == names
 
 

@@ -1,0 +1,1 @@
+"""Measuring codecs against each other on a folder of pictures: `nic bench`."""

@@ -1,0 +1,176 @@
+"""What `nic bench` does: a folder of pictures to rows, rows to curves, both to files."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nic_cli
+from nic_cli.bench import codecs as known
+from nic_cli.bench import curves, published
+from nic_cli.bench.crowds import Crowds
+from nic_cli.bench.curves import Delta
+from nic_cli.bench.measure import Input, Journal, Metrics, Progress, measure, survey, warm_up
+from nic_cli.bench.metrics import METRICS, named
+from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
+from nic_cli.errors import UsageError
+from nic_cli.types import Picture
+
+if TYPE_CHECKING:
+    from nic_cli.zoo.load import Model
+
+Say = Callable[[str], None]
+LIBRARIES = ("torch", "numpy", "pillow", "pillow-jxl-plugin")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to compare: texts as the command line gives them, None for the usual."""
+
+    codecs: str | None
+    models: tuple[str, ...]
+    rates: str | None
+    realisms: str | None
+    metrics: tuple[str, ...]
+    anchor: str | None
+    device: str
+    journal: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that the outputs are made of."""
+
+    run: Run
+    inputs: tuple[Input, ...]
+    codecs: tuple[known.Codec, ...]
+    metrics: Metrics
+    rows: tuple[Row, ...]
+    curves: tuple[Curve, ...]
+    deltas: dict[str, dict[str, Delta]]
+
+    @property
+    def failures(self) -> list[Row]:
+        """Rows of codecs that failed."""
+        return [row for row in self.rows if row.error]
+
+
+def run(
+    folder: Path,
+    paths: Sequence[Path],
+    open_: Callable[[Path], Picture],
+    wish: Wish,
+    *,
+    say: Say,
+    warn: Say,
+    progress: Progress | None = None,
+) -> Result:
+    """Measure; raises UsageError in one line before anything is measured if `wish` cannot be met."""
+    functions = named(wish.metrics)
+    started = time.perf_counter()
+    models = _models(wish, warn)
+    loading = time.perf_counter() - started
+    rates = known.numbers(wish.rates, "--quality") if wish.rates else known.RATES
+    realisms = known.numbers(wish.realisms, "--realism") if wish.realisms else (0.0,)
+    asked = known.parse(wish.codecs or known.defaults(), models, rates, realisms)
+    crowds = Crowds([name for name in wish.metrics if METRICS[name].of_sets])
+    if crowds.names and wish.journal is not None:
+        raise UsageError(f"--resume: {crowds.names[0]} is of whole sets, not of parts: leave one out")
+    names = list(dict.fromkeys(codec.curve for codec in asked))
+    anchor = wish.anchor or ("avif" if "avif" in names else names[0])
+    if anchor not in names:
+        raise UsageError(f"--anchor: {anchor!r} is not measured: there are {', '.join(names)}")
+    inputs, unreadable = survey(paths, folder, open_)
+    if not inputs:
+        raise UsageError(
+            f"no picture to measure: {next(iter(unreadable))}: {next(iter(unreadable.values()))}"
+        )
+    threads = _threads()
+    versions = _versions(models)
+    said = {
+        "metrics": list(wish.metrics),
+        "device": _device(models),
+        "threads": threads,
+        "versions": versions,
+    }
+    with Journal(wish.journal, said) as journal:
+        if journal.count:
+            say(f"{journal.count} rows were measured before")
+        warm_up(asked)
+        rows = tuple(measure(inputs, asked, functions, open_, journal, progress, crowds.see))
+    measured = [crowds.joined(curve, rows) for curve in curves.curves(rows, tuple(functions))]
+    rising = [name for name in wish.metrics if METRICS[name].best is None]
+    deltas = curves.bd_rates(measured, anchor, rising)
+    lines = published.curves(item.colour for item in inputs)
+    about = Run(
+        folder.resolve().name,
+        wish.metrics,
+        anchor,
+        _device(models),
+        threads,
+        loading,
+        versions,
+        unreadable,
+    )
+    return Result(about, tuple(inputs), tuple(asked), functions, rows, (*measured, *lines), deltas)
+
+
+def files(
+    result: Result,
+    *,
+    json: Path | None,
+    csv: Path | None,
+    html: Path | None,
+    open_: Callable[[Path], Picture],
+) -> Iterator[tuple[Path, str]]:
+    """The files that were asked for, each as (path, text), made as they are taken."""
+    if json is not None:
+        yield json, to_json(result.run, result.rows)
+    if csv is not None:
+        yield csv, to_csv(result.run, result.rows)
+    if html is not None:
+        from nic_cli.bench.report import Quantity, render
+        from nic_cli.bench.scenes import scenes
+
+        shown = [METRICS[name] for name in result.run.metrics]
+        quantities = [Quantity(m.name, m.title, m.unit, m.higher_is_better) for m in shown]
+        pictures = scenes(result.inputs, result.codecs, result.rows, result.run.anchor, result.metrics, open_)
+        deltas = {metric: {c: str(d) for c, d in of.items()} for metric, of in result.deltas.items()}
+        yield html, render(result.run, result.rows, result.curves, quantities, list(pictures), deltas)
+
+
+def _models(wish: Wish, warn: Say) -> list[Model]:
+    if wish.codecs is not None and not any(p.partition(":")[0] == "nic" for p in wish.codecs.split(",")):
+        return []
+    from nic_cli.zoo.load import load
+
+    models = [load(name, wish.device, warn) for name in wish.models or (None,)]
+    if len({model.name for model in models}) < len(models):
+        raise UsageError("--model: two models of one name: give each its own in config.json")
+    return models
+
+
+def _device(models: Sequence[Model]) -> str:
+    return models[0].device if models else "cpu"
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _versions(models: Sequence[Model]) -> dict[str, str]:
+    found = {"nic": nic_cli.__version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    found |= known.libraries()
+    return found | {f"model {model.name}": model.id.hex() for model in models}

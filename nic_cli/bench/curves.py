@@ -1,0 +1,142 @@
+"""Curves from rows, values between their points, and the Bjontegaard delta of two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic_cli.bench.rows import Curve, Row
+
+RATES = (0.1, 0.2, 0.3, 0.5, 1.0)  # bits a pixel at which tables give values
+FEWEST = 4  # points that a delta needs where two curves overlap
+
+Points = Sequence[tuple[float, float]]
+Floats = NDArray[np.float64]
+
+
+def curves(rows: Iterable[Row], metrics: Sequence[str]) -> list[Curve]:
+    """One curve a codec, in the order of the rows: means over its pictures, a point each setting.
+
+    A picture that failed at one setting of a codec is left out of that whole curve, since means over
+    different pictures do not compare; `failures` counts its rows.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.curve, []).append(row)
+    return [_curve(name, group, metrics) for name, group in groups.items()]
+
+
+def _curve(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Curve:
+    failed = {row.sha256 for row in rows if row.error}
+    sound = [row for row in rows if row.sha256 not in failed]
+    settings: dict[str, list[Row]] = {}
+    for row in sound:
+        settings.setdefault(row.setting, []).append(row)
+    points: dict[str, tuple[tuple[float, float], ...]] = {}
+    for metric in metrics:
+        means = (
+            (float(np.mean([r.bpp for r in group])), float(np.mean([r.metrics[metric] for r in group])))
+            for group in settings.values()
+        )
+        points[metric] = tuple(sorted(point for point in means if np.isfinite(point[1])))
+    megapixels = sum(row.width * row.height for row in sound) / 1e6
+    spent = [sum(getattr(row, f"{way}_seconds") for row in sound) for way in ("encode", "decode")]
+    encode, decode = (megapixels / seconds if seconds else 0.0 for seconds in spent)
+    return Curve(
+        name, points, failures=sum(bool(r.error) for r in rows), encode_mps=encode, decode_mps=decode
+    )
+
+
+def at(points: Points, bpp: float) -> float | None:
+    """The value at a rate, linear in the logarithm of bpp between neighbours; None beyond the ends."""
+    if not points or not points[0][0] <= bpp <= points[-1][0]:
+        return None
+    rates, values = np.array(points).T
+    return float(np.interp(np.log(bpp), np.log(rates), values))
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A Bjontegaard delta: percent of rate against the anchor at equal value, or why there is none."""
+
+    percent: float | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.percent:+.1f} %" if self.percent is not None else self.reason
+
+
+def bd_rate(anchor: Points, points: Points) -> Delta:
+    """The mean difference in rate over the values that both curves reach (Bjontegaard, VCEG-M33, 2001).
+
+    log(rate) is interpolated over the metric by piecewise cubic Hermite polynomials (pchip), which do not
+    overshoot as the single cubic of the original does.
+    """
+    if min(len(anchor), len(points)) < FEWEST:
+        return Delta(reason=f"under {FEWEST} points")
+    one, other = _by_value(anchor), _by_value(points)
+    if one is None or other is None:
+        return Delta(reason="not monotonic")
+    low, high = max(one[0][0], other[0][0]), min(one[0][-1], other[0][-1])
+    inside = [int(((x >= low) & (x <= high)).sum()) for x, _ in (one, other)]
+    if low >= high or sum(inside) < FEWEST:
+        return Delta(reason="no overlap")
+    areas = [_integral(x, y, low, high) for x, y in (one, other)]
+    return Delta(float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1)))
+
+
+def bd_rates(measured: Sequence[Curve], anchor: str, metrics: Sequence[str]) -> dict[str, dict[str, Delta]]:
+    """Of each metric, each curve against the anchor; nothing without an anchor."""
+    base = next((curve for curve in measured if curve.name == anchor), None)
+    if base is None:
+        return {metric: {} for metric in metrics}
+    return {m: {c.name: bd_rate(base.points[m], c.points.get(m, ())) for c in measured} for m in metrics}
+
+
+def _by_value(points: Points) -> tuple[Floats, Floats] | None:
+    """(value, log rate), values rising; None if they do not rise or fall throughout with the rate."""
+    rates, values = np.array(sorted(points), dtype=np.float64).T
+    if values[-1] < values[0]:  # better is lower: the same curve upside down
+        values = -values
+    if not (np.diff(values) > 0).all():
+        return None
+    return values, np.log(rates)
+
+
+def _slopes(x: Floats, y: Floats) -> Floats:
+    """Slopes of a monotone Hermite interpolant (Fritsch and Butland, SIAM J. Sci. Stat. Comput., 1984)."""
+    width, steep = np.diff(x), np.diff(y) / np.diff(x)
+    slope = np.zeros_like(x)
+    before, after = steep[:-1], steep[1:]
+    turning = before * after <= 0
+    left, right = 2 * width[1:] + width[:-1], width[1:] + 2 * width[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope[1:-1] = np.where(turning, 0, (left + right) / (left / before + right / after))
+    for end, a, b, s, t in ((0, width[0], width[1], steep[0], steep[1]),
+                            (-1, width[-1], width[-2], steep[-1], steep[-2])):  # fmt: skip
+        guess = ((2 * a + b) * s - a * t) / (a + b)  # a parabola through three points, kept monotone
+        if guess * s <= 0:
+            guess = 0.0
+        elif s * t <= 0 and abs(guess) > 3 * abs(s):
+            guess = 3 * s
+        slope[end] = guess
+    return slope
+
+
+def _integral(x: Floats, y: Floats, low: float, high: float) -> float:
+    """Of the interpolant through (x, y) from low to high, exactly."""
+    slope, total = _slopes(x, y), 0.0
+    for i in range(len(x) - 1):
+        a, b = max(low, x[i]), min(high, x[i + 1])
+        if a >= b:
+            continue
+        h = x[i + 1] - x[i]
+        steep = (y[i + 1] - y[i]) / h
+        second = (3 * steep - 2 * slope[i] - slope[i + 1]) / h
+        third = (slope[i] + slope[i + 1] - 2 * steep) / h**2
+        poly = np.polynomial.Polynomial([y[i], slope[i], second, third]).integ()
+        total += float(poly(b - x[i]) - poly(a - x[i]))
+    return total

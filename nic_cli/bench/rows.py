@@ -1,0 +1,88 @@
+"""The one row type that feeds terminal table, CSV, JSON and HTML, and what a run says of itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One picture through one codec at one setting; bytes are those of the whole file.
+
+    curve: what it is drawn as, such as `avif` or `nic b0.8`. setting: where on it, such as `q35`.
+    metrics: by name; empty where `error` says what went wrong.
+    """
+
+    picture: str
+    sha256: str  # of the input file
+    width: int
+    height: int
+    curve: str
+    setting: str
+    bytes: int = 0
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the file for each pixel."""
+        return 8 * self.bytes / (self.width * self.height)
+
+    def flat(self, metrics: Sequence[str]) -> dict[str, object]:
+        """As columns: the fields, bpp, then `metrics` by name, None where there is none."""
+        table = asdict(self)
+        found = table.pop("metrics")
+        error = table.pop("error")
+        return {**table, "bpp": self.bpp, **{name: found.get(name) for name in metrics}, "error": error}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run was: enough to repeat it. versions: of the program, its libraries and its models."""
+
+    folder: str
+    metrics: tuple[str, ...]
+    anchor: str
+    device: str
+    threads: int
+    load_seconds: float  # of the models, apart from the time of pictures
+    versions: Mapping[str, str]
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # file -> why
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Means over the pictures of one codec. points: metric -> (bpp, value), bpp rising.
+
+    published: taken from a paper (`source`), not measured here. failures: rows with an error.
+    """
+
+    name: str
+    points: Mapping[str, tuple[tuple[float, float], ...]]
+    published: bool = False
+    source: str = ""
+    failures: int = 0
+    encode_mps: float = 0.0  # megapixels a second
+    decode_mps: float = 0.0
+
+
+def to_json(run: Run, rows: Iterable[Row]) -> str:
+    """The whole run as one JSON document."""
+    table = [row.flat(run.metrics) for row in rows]
+    return json.dumps({"run": asdict(run), "rows": table}, indent=1) + "\n"
+
+
+def to_csv(run: Run, rows: Iterable[Row]) -> str:
+    """The rows with a line of names; numbers as JSON writes them, nothing where there is none."""
+    text = io.StringIO()
+    names = list(Row("", "", 1, 1, "", "").flat(run.metrics))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.flat(run.metrics) for row in rows)
+    return text.getvalue()

@@ -1,0 +1,177 @@
+"""`nic bench`: rate and distortion of codecs over a folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nic_cli.cli import options, outputs, settings, tables
+from nic_cli.cli.console import Console, complain
+from nic_cli.cli.options import COMMON, OUTPUT
+from nic_cli.errors import OutputExists, UsageError
+from nic_cli.storage.naming import shown
+
+if TYPE_CHECKING:
+    from nic_cli.types import Picture
+
+EXAMPLES = (
+    ("nic bench photos/", "nic against JPEG, WebP, AVIF and what else is installed"),
+    ("nic bench kodak/ --html kodak.html --csv kodak.csv", "with a page to look at and a table"),
+    ("nic bench photos/ --codecs nic:q0..6/0.5,avif:q20..80/10", "other settings"),
+    ("nic bench photos/ -b 0,1 --codecs nic,avif --anchor avif", "two realisms against AVIF"),
+    ("nic bench archive/ --resume archive.jsonl", "goes on where it was stopped"),
+)
+
+
+def bench(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="A folder of pictures.")],
+    codecs: Annotated[
+        str | None,
+        options.value(
+            "--codecs",
+            metavar="LIST",
+            panel=COMMON,
+            help="Codecs with their settings: nic:q0..6/0.5,jpeg:q40|60,avif. Default: nic, jpeg, webp, and "
+            "avif and jxl where Pillow can write them.",
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        options.value(
+            "-m",
+            "--model",
+            metavar="NAME",
+            panel=COMMON,
+            help="Name or folder of a model; may be repeated. Default: the embedded one.",
+        ),
+    ] = None,
+    quality: Annotated[
+        str | None,
+        options.value(
+            "-q",
+            "--quality",
+            metavar="LIST",
+            panel=COMMON,
+            help="Rates of nic. Default: 0..6, in steps of 1.",
+        ),
+    ] = None,
+    realism: Annotated[
+        str | None,
+        options.value("-b", "--realism", metavar="LIST", panel=COMMON, help="Realisms of nic. Default: 0."),
+    ] = None,
+    metrics: Annotated[
+        str,
+        options.value(
+            "--metrics",
+            metavar="LIST",
+            panel=COMMON,
+            help="What to measure; a wrong name lists what there is. Default: psnr,ms-ssim.",
+        ),
+    ] = "psnr,ms-ssim",
+    anchor: Annotated[
+        str | None,
+        options.value(
+            "--anchor",
+            metavar="CODEC",
+            panel=COMMON,
+            help="The codec that BD-rates are against. Default: avif if it is there, else the first.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        options.value("--limit", metavar="N", panel=COMMON, help="Only the first N pictures, by name."),
+    ] = None,
+    recursive: options.Recursive = False,
+    json_file: Annotated[
+        Path | None, options.value("--json", metavar="FILE", panel=OUTPUT, help="Write all rows as JSON.")
+    ] = None,
+    csv_file: Annotated[
+        Path | None, options.value("--csv", metavar="FILE", panel=OUTPUT, help="Write all rows as CSV.")
+    ] = None,
+    html_file: Annotated[
+        Path | None,
+        options.value(
+            "--html", metavar="FILE", panel=OUTPUT, help="Write a page of curves, tables and comparisons."
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        options.value(
+            "--resume",
+            metavar="FILE",
+            panel=OUTPUT,
+            help="Keep rows here as they come, and go on from those that are there.",
+        ),
+    ] = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    offline: options.Offline = False,
+) -> int:
+    """Compare codecs on a folder of pictures.
+
+    Bytes are those of whole files, every file is decoded and checked, and curves compare codecs at equal
+    rate, never at equal quality numbers.
+    """
+    console = Console(quiet=quiet)
+    chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
+    chosen.apply()
+    for path in (json_file, csv_file, html_file):
+        if path is not None and path.exists() and not force:
+            raise OutputExists(f"{shown(path)}: exists; -f overwrites it")
+    paths = _pictures(folder, recursive, limit)
+
+    from nic_cli.bench import command
+    from nic_cli.image.reading import read
+
+    def opened(path: Path) -> Picture:
+        return read(path, path.name)
+
+    with console.progress("kilopixels through a codec") as bar:
+        result = command.run(
+            folder,
+            paths,
+            opened,
+            command.Wish(
+                codecs,
+                tuple(model or ()),
+                quality,
+                realism,
+                tuple(filter(None, metrics.split(","))),
+                anchor,
+                chosen.device,
+                resume,
+            ),
+            say=console.say,
+            warn=console.warn,
+            progress=bar,
+        )
+    for name, reason in result.run.unreadable.items():
+        complain(f"{name}: {reason}")
+    for row in result.failures:
+        complain(f"{row.picture}: {row.curve} {row.setting}: {row.error}")
+    console.result(tables.text(result))
+    for path, data in command.files(result, json=json_file, csv=csv_file, html=html_file, open_=opened):
+        from nic_cli.storage.atomic import replacing
+
+        with replacing(path) as stream:
+            stream.write(data.encode())
+        console.say(f"{shown(path)} written")
+    return 1 if result.failures or result.run.unreadable else 0
+
+
+def _pictures(folder: Path, recursive: bool, limit: int | None) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{shown(folder)}: not a folder; nic bench takes a folder of pictures")
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit: {limit} cannot be used: give 1 or more")
+    inside = folder.rglob("*") if recursive else folder.iterdir()
+    visible = (path for path in inside if not any(p.startswith(".") for p in path.relative_to(folder).parts))
+    found = sorted(path for path in visible if path.suffix.lower() in outputs.PICTURES and path.is_file())
+    if not found:
+        raise UsageError(f"nothing to do in {shown(folder)}; -r descends into folders")
+    return found[:limit]

@@ -1,0 +1,94 @@
+"""The tables of `nic bench` in a terminal of 80 columns: values at fixed rates, not raw settings."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nic_cli.bench.command import Result
+
+WIDTH = 80
+
+
+def text(result: Result) -> str:
+    """A table a metric, then one of speed and failures; published curves below the measured ones."""
+    from rich.console import Console
+    from rich.text import Text
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=WIDTH, color_system=None, legacy_windows=False)
+    for metric in result.run.metrics:
+        console.print(_metric(result, metric))
+    console.print(_speed(result))
+    kodak = any(curve.published for curve in result.curves)
+    console.print(Text(_footnote(result, kodak)))
+    return stream.getvalue()
+
+
+def _metric(result: Result, metric: str) -> Table:
+    from nic_cli.bench.curves import RATES, at
+    from nic_cli.bench.metrics import METRICS
+
+    about = METRICS[metric]
+    better = "" if about.higher_is_better else ", lower is better"
+    better = better if about.best is None else f", best at {about.best:g}"
+    table = _table(f"{about.title}{f' ({about.unit})' if about.unit else ''} at bits per pixel{better}")
+    for rate in RATES:
+        table.add_column(f"{rate:g}", justify="right")
+    table.add_column(f"rate vs {result.run.anchor}", justify="right")
+    digits = 2 if about.unit else 4
+    for curve in result.curves:
+        points = curve.points.get(metric, ())
+        if not points:
+            continue
+        values = (at(points, rate) for rate in RATES)
+        delta = result.deltas.get(metric, {}).get(curve.name)
+        table.add_row(
+            f"{curve.name}*" if curve.published else curve.name,
+            *("" if value is None else f"{value:.{digits}f}" for value in values),
+            "" if delta is None or curve.name == result.run.anchor else str(delta),
+        )
+    return table
+
+
+def _speed(result: Result) -> Table:
+    table = _table("Speed in megapixels a second")
+    for name in ("encode", "decode", "failures"):
+        table.add_column(name, justify="right")
+    for curve in result.curves:
+        if not curve.published:
+            table.add_row(
+                curve.name, f"{curve.encode_mps:.2f}", f"{curve.decode_mps:.2f}", str(curve.failures or "")
+            )
+    return table
+
+
+def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("codec", no_wrap=True)
+    return table
+
+
+def _footnote(result: Result, kodak: bool) -> str:
+    run = result.run
+    models = " ".join(name for name in run.versions if name.startswith("model "))
+    counts = _count(len(result.inputs), "picture"), _count(run.threads, "thread")
+    lines = [
+        f"{counts[0]}, whole files, on {run.device} with {counts[1]}"
+        + (f"; {models} loaded in {run.load_seconds:.1f} s" if models else "")
+    ]
+    if run.unreadable:
+        lines.append(f"{_count(len(run.unreadable), 'file')} could not be read")
+    if kodak:
+        lines.append("* published, not measured here")
+    return "\n".join(lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,95 @@
+"""Means, values between points, and BD-rates as an independent library computes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.interpolate import PchipInterpolator
+
+from nic_cli.bench.curves import at, bd_rate, bd_rates, curves
+from nic_cli.bench.rows import Row
+
+AVIF = ((0.12165, 27.419), (0.18744, 28.795), (0.30509, 30.603), (0.48998, 32.704), (0.72044, 34.55),
+        (1.23843, 37.703))  # fmt: skip
+JXL = ((0.23641, 26.91), (0.36917, 29.695), (0.45984, 30.736), (0.59443, 31.88), (0.84077, 33.783),
+       (1.264, 36.169), (2.18915, 39.742))  # fmt: skip
+
+
+def row(picture, setting, size, value, curve="a", error=""):
+    return Row(picture, picture, 100, 100, curve, setting, size, 0.5, 0.25, {"psnr": value}, error)
+
+
+def test_a_curve_is_the_mean_over_pictures_of_each_setting():
+    rows = [row("x", "q1", 100, 30.0), row("y", "q1", 300, 32.0), row("x", "q2", 400, 36.0),
+            row("y", "q2", 800, 40.0)]  # fmt: skip
+    (curve,) = curves(rows, ["psnr"])
+    assert curve.points["psnr"] == ((0.16, 31.0), (0.48, 38.0))
+    assert curve.encode_mps == pytest.approx(0.02) and curve.decode_mps == pytest.approx(0.04)
+
+
+def test_a_picture_that_failed_once_is_left_out_of_the_whole_curve_and_counted():
+    rows = [row("x", "q1", 100, 30.0), row("y", "q1", 300, 32.0), row("x", "q2", 400, 36.0),
+            row("y", "q2", 0, 0.0, error="it broke")]  # fmt: skip
+    (curve,) = curves(rows, ["psnr"])
+    assert curve.points["psnr"] == ((0.08, 30.0), (0.32, 36.0)) and curve.failures == 1
+
+
+def test_values_between_points_lie_on_a_line_in_log_bpp_and_there_are_none_beyond():
+    assert at(((0.1, 20.0), (0.4, 40.0)), 0.2) == pytest.approx(30.0)
+    assert at(((0.1, 20.0), (0.4, 40.0)), 0.1) == 20.0
+    assert at(((0.1, 20.0), (0.4, 40.0)), 0.41) is None and at((), 0.2) is None
+
+
+@pytest.mark.parametrize(("anchor", "other"), [(AVIF, JXL), (JXL, AVIF), (AVIF[1:5], AVIF)])
+def test_a_bd_rate_is_that_of_a_plain_integration(anchor, other):
+    def mean_log_rate(points, low, high):
+        rates, values = np.array(points).T
+        grid = np.linspace(low, high, 20001)
+        y = PchipInterpolator(values, np.log(rates))(grid)
+        return np.trapezoid(y, grid) / (high - low)
+
+    low = max(anchor[0][1], other[0][1])
+    high = min(anchor[-1][1], other[-1][1])
+    expected = 100 * np.expm1(mean_log_rate(other, low, high) - mean_log_rate(anchor, low, high))
+    assert bd_rate(anchor, other).percent == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(("anchor", "other"), [(AVIF, JXL), (JXL, AVIF), (AVIF, AVIF[:4])])
+def test_a_bd_rate_is_that_of_the_library_for_it(anchor, other):
+    bjontegaard = pytest.importorskip("bjontegaard")
+    rates = [np.array([p[0] for p in points]) for points in (anchor, other)]
+    values = [np.array([p[1] for p in points]) for points in (anchor, other)]
+    expected = bjontegaard.bd_rate(
+        rates[0], values[0], rates[1], values[1], method="pchip", require_matching_points=False, min_overlap=0
+    )
+    assert bd_rate(anchor, other).percent == pytest.approx(expected, abs=0.1)
+
+
+def test_a_codec_that_takes_half_the_bytes_has_minus_fifty_percent():
+    half = tuple((bpp / 2, value) for bpp, value in AVIF)
+    assert bd_rate(AVIF, half).percent == pytest.approx(-50)
+    assert str(bd_rate(AVIF, half)) == "-50.0 %"
+
+
+def test_where_lower_is_better_less_rate_is_still_less_rate():
+    error = tuple((bpp, -value) for bpp, value in AVIF)
+    half = tuple((bpp / 2, value) for bpp, value in error)
+    assert bd_rate(error, half).percent == pytest.approx(-50)
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [(AVIF[:3], "under 4 points"), (tuple((b, v + 20) for b, v in AVIF), "no overlap"),
+     ((*AVIF[:3], (0.4, 30.0), *AVIF[3:]), "not monotonic")],
+)  # fmt: skip
+def test_curves_that_cannot_be_compared_say_why(points, reason):
+    delta = bd_rate(AVIF, points)
+    assert delta.percent is None and str(delta) == reason
+
+
+def test_every_curve_is_compared_with_the_anchor():
+    rows = [row("x", f"q{i}", 100 * 2**i * scale, 30.0 + i, curve) for curve, scale in (("a", 1), ("b", 2))
+            for i in range(5)]  # fmt: skip
+    deltas = bd_rates(curves(rows, ["psnr"]), "a", ["psnr"])["psnr"]
+    assert deltas["a"].percent == pytest.approx(0) and deltas["b"].percent == pytest.approx(100)
+    assert bd_rates(curves(rows, ["psnr"]), "none", ["psnr"]) == {"psnr": {}}
