@@ -21,11 +21,20 @@ def text(result: Result) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=WIDTH, color_system=None, legacy_windows=False)
     for metric in result.run.metrics:
-        console.print(_metric(result, metric))
-    console.print(_speed(result))
+        console.print(Text(_title(result, metric)), _metric(result, metric), "", sep="\n")
+    console.print(Text("Speed in megapixels a second"), _speed(result), "", sep="\n")
     kodak = any(curve.published for curve in result.curves)
     console.print(Text(_footnote(result, kodak)))
     return stream.getvalue()
+
+
+def _title(result: Result, metric: str) -> str:
+    from nic_cli.bench.metrics import METRICS
+
+    about = METRICS[metric]
+    better = "" if about.higher_is_better else ", lower is better"
+    better = better if about.best is None else f", best at {about.best:g}"
+    return f"{about.title}{f' ({about.unit})' if about.unit else ''} at bits per pixel{better}"
 
 
 def _metric(result: Result, metric: str) -> Table:
@@ -33,9 +42,7 @@ def _metric(result: Result, metric: str) -> Table:
     from nic_cli.bench.metrics import METRICS
 
     about = METRICS[metric]
-    better = "" if about.higher_is_better else ", lower is better"
-    better = better if about.best is None else f", best at {about.best:g}"
-    table = _table(f"{about.title}{f' ({about.unit})' if about.unit else ''} at bits per pixel{better}")
+    table = _table()
     for rate in RATES:
         table.add_column(f"{rate:g}", justify="right")
     table.add_column(f"rate vs {result.run.anchor}", justify="right")
@@ -55,7 +62,7 @@ def _metric(result: Result, metric: str) -> Table:
 
 
 def _speed(result: Result) -> Table:
-    table = _table("Speed in megapixels a second")
+    table = _table()
     for name in ("encode", "decode", "failures"):
         table.add_column(name, justify="right")
     for curve in result.curves:
@@ -66,11 +73,11 @@ def _speed(result: Result) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
+def _table() -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("codec", no_wrap=True)
     return table
 
