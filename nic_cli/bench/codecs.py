@@ -73,8 +73,7 @@ def parse(
             found += _neural(models, *given, several=len(aims) > 1)
         else:
             found += _classical(name, dials)
-    seen: set[tuple[str, str]] = set()
-    return [c for c in found if not ((key := (c.curve, c.setting)) in seen or seen.add(key))]  # type: ignore[func-returns-value]
+    return list({(codec.curve, codec.setting): codec for codec in found}.values())
 
 
 def _split(text: str) -> Iterator[tuple[str, dict[str, list[float]]]]:

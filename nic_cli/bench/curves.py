@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,8 @@ def curves(rows: Iterable[Row], metrics: Sequence[str]) -> list[Curve]:
     """One curve a codec, in the order of the rows: means over its pictures, a point each setting.
 
     A picture that failed at one setting of a codec is left out of that whole curve, since means over
-    different pictures do not compare; `failures` counts its rows.
+    different pictures do not compare; `failures` counts its rows. One that is too small for a metric (nan)
+    is left out of that metric.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -37,11 +40,12 @@ def _curve(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Curve:
         settings.setdefault(row.setting, []).append(row)
     points: dict[str, tuple[tuple[float, float], ...]] = {}
     for metric in metrics:
-        means = (
-            (float(np.mean([r.bpp for r in group])), float(np.mean([r.metrics[metric] for r in group])))
-            for group in settings.values()
-        )
-        points[metric] = tuple(sorted(point for point in means if np.isfinite(point[1])))
+        found = []
+        for group in settings.values():
+            pairs = [(row.bpp, row.metrics[metric]) for row in group if isfinite(row.metrics[metric])]
+            if pairs:
+                found.append((fmean(bpp for bpp, _ in pairs), fmean(value for _, value in pairs)))
+        points[metric] = tuple(sorted(found))
     megapixels = sum(row.width * row.height for row in sound) / 1e6
     spent = [sum(getattr(row, f"{way}_seconds") for row in sound) for way in ("encode", "decode")]
     encode, decode = (megapixels / seconds if seconds else 0.0 for seconds in spent)

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,9 +114,9 @@ def _measured(item: Input, picture: Picture, codec: Codec, metrics: Metrics, see
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # whatever a codec raises is a result of the run
-        return Row(**{**asdict(row), "error": f"{type(error).__name__}: {error}".splitlines()[0]})
-    spent = {"encode_seconds": encoded - started, "decode_seconds": decoded - encoded}
-    return Row(**{**asdict(row), "bytes": len(data), "metrics": values, **spent})
+        return replace(row, error=f"{type(error).__name__}: {error}".splitlines()[0])
+    times = encoded - started, decoded - encoded
+    return replace(row, bytes=len(data), metrics=values, encode_seconds=times[0], decode_seconds=times[1])
 
 
 class Journal:
@@ -159,7 +159,7 @@ class Journal:
     def known(self, item: Input, codec: Codec) -> Row | None:
         """What an earlier run found, failures not among it; under the name that the file has now."""
         row = self._rows.get((item.sha256, codec.curve, codec.setting))
-        return None if row is None or row.error else Row(**{**asdict(row), "picture": item.name})
+        return None if row is None or row.error else replace(row, picture=item.name)
 
     def add(self, row: Row) -> None:
         """Write a row down at once."""

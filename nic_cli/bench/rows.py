@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite, nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class Row:
         return 8 * self.bytes / (self.width * self.height)
 
     def flat(self, metrics: Sequence[str]) -> dict[str, object]:
-        """As columns: the fields, bpp, then `metrics` by name, None where there is none."""
+        """As columns: the fields, bpp, then `metrics` by name, None where there is none (JSON has no nan)."""
         table = asdict(self)
         found = table.pop("metrics")
         error = table.pop("error")
-        return {**table, "bpp": self.bpp, **{name: found.get(name) for name in metrics}, "error": error}
+        known = {name: value if isfinite(value := found.get(name, nan)) else None for name in metrics}
+        return {**table, "bpp": self.bpp, **known, "error": error}
 
 
 @dataclass(frozen=True, slots=True)

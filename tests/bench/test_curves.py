@@ -34,6 +34,13 @@ def test_a_picture_that_failed_once_is_left_out_of_the_whole_curve_and_counted()
     assert curve.points["psnr"] == ((0.08, 30.0), (0.32, 36.0)) and curve.failures == 1
 
 
+def test_a_picture_too_small_for_a_metric_is_left_out_of_it():
+    rows = [row("x", "q1", 100, 30.0), row("y", "q1", 300, float("nan"))]
+    (curve,) = curves(rows, ["psnr"])
+    assert curve.points["psnr"] == ((0.08, 30.0),) and not curve.failures
+    assert rows[1].flat(["psnr", "other"])["psnr"] is None
+
+
 def test_values_between_points_lie_on_a_line_in_log_bpp_and_there_are_none_beyond():
     assert at(((0.1, 20.0), (0.4, 40.0)), 0.2) == pytest.approx(30.0)
     assert at(((0.1, 20.0), (0.4, 40.0)), 0.1) == 20.0
