@@ -16,7 +16,7 @@ from itertools import pairwise
 from nic_cli.bench.rows import Curve
 
 WIDTH, HEIGHT = 480, 340
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42  # margins around the plane of the curves
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 42  # margins around the plane of the curves
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20)  # ticks, where they are in range
 COLOURS = 8  # classes c0 to c7 of the style sheet
 DASHES = ("6 3", "2 3", "9 3 2 3", "1 2", "4 2 1 2", "12 4")
@@ -172,7 +172,7 @@ def _axes(plane: Plane, steps: Sequence[float], quantity: Quantity) -> Iterator[
     middle, foot = (LEFT + right) // 2, HEIGHT - 6
     yield f'<text class="tick" x="{middle}" y="{foot}" text-anchor="middle">bits per pixel</text>'
     if quantity.unit:
-        yield f'<text class="tick" x="{left}" y="{TOP - 4}" text-anchor="end">{safe(quantity.unit)}</text>'
+        yield f'<text class="tick" x="{left}" y="{TOP - 12}" text-anchor="end">{safe(quantity.unit)}</text>'
 
 
 def _curve(
@@ -198,22 +198,28 @@ def _curve(
 
 
 def _labels(placed: Sequence[tuple[Sequence[Curve], int, list[Point]]]) -> list[str]:
-    """Names beside their curves where they hide nothing; the others are in the legend."""
-    ink = [spot for _, _, points in placed for spot in _along(points)]
+    """Names beside their curves where they hide nothing; the others are in the legend.
+
+    What was measured comes first and may stand on published lines, which are only there to compare.
+    """
+    measured = [given for given in placed if not given[0][given[1]].published]
+    published = [given for given in placed if given[0][given[1]].published]
     taken: list[Box] = []
     out = []
-    for curves, i, points in placed:
-        width = LETTER * len(curves[i].name)
-        for x, y, anchor in _spots(points):
-            left = x - (width if anchor == "end" else 0)
-            box = (left - 1, y - LINE + 3, left + width + 1, y + 3)
-            if _free(box, taken, ink):
-                taken.append(box)
-                out.append(
-                    f'<text class="label {style(curves, i)[0]}" data-curve="{i}" x="{x:.1f}" y="{y:.1f}" '
-                    f'text-anchor="{anchor}">{safe(curves[i].name)}</text>'
-                )
-                break
+    for group, around in ((measured, measured), (published, placed)):
+        ink = [spot for _, _, points in around for spot in _along(points)]
+        for curves, i, points in group:
+            width = LETTER * len(curves[i].name)
+            for x, y, anchor in _spots(points):
+                left = x - (width if anchor == "end" else 0)
+                box = (left - 1, y - LINE + 3, left + width + 1, y + 3)
+                if _free(box, taken, ink):
+                    taken.append(box)
+                    out.append(
+                        f'<text class="label {style(curves, i)[0]}" data-curve="{i}" x="{x:.1f}" y="{y:.1f}" '
+                        f'text-anchor="{anchor}">{safe(curves[i].name)}</text>'
+                    )
+                    break
     return out
 
 
