@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Codec:
     """One codec at one setting. encode: picture -> bytes of a whole file; decode: bytes -> pixels.
 
-    to_size: encode to at most so many bytes, where a codec can.
+    to_size: encode to at most so many bytes, where a codec can. turned: the same at the other end of the
+    realism dial, to look at beside it where no other realism is compared.
     """
 
     curve: str
@@ -38,6 +39,7 @@ class Codec:
     encode: Callable[[Picture], bytes]
     decode: Callable[[bytes], PixelArray]
     to_size: Callable[[Picture, int], bytes] | None = None
+    turned: Codec | None = None
 
 
 # Format for Pillow, what it is saved with, and default qualities: those of most published comparisons,
@@ -119,7 +121,7 @@ def _neural(
     from nic_cli import codec
     from nic_cli.container import file
 
-    def made(model: Model, q: float, b: float) -> Codec:
+    def made(model: Model, q: float, b: float, named: bool = several) -> Codec:
         curve = "nic" if len(models) == 1 else f"nic {model.name}"
         top = model.config.q_top
         if q > top or b > 1:
@@ -127,11 +129,12 @@ def _neural(
                 f"model {model.name} takes q from 0 to {top:g} and b from 0 to 1, not q{q:g},b{b:g}"
             )
         return Codec(
-            f"{curve} b{b:g}" if several else curve,
+            f"{curve} b{b:g}" if named else curve,
             f"q{q:g},b{b:g}",
             lambda picture: file.pack(codec.encode(picture, model, q=q, b=b)),
             lambda data: codec.decode(file.unpack(data), model).pixels,
             lambda picture, size: file.pack(codec.encode(picture, model, b=b, target_bytes=size)),
+            None if named else made(model, q, 1.0 if b < 0.5 else 0.0, named=True),
         )
 
     return [made(*given) for given in product(models, rates, realisms)]

@@ -10,6 +10,7 @@ from nic_cli.bench.codecs import Codec, webp
 from nic_cli.bench.measure import Input, Metrics
 from nic_cli.bench.report import Scene, Shown
 from nic_cli.bench.rows import Row
+from nic_cli.errors import UsageError
 from nic_cli.types import Picture, PixelArray
 
 WANTED = 0.3  # bits a pixel: where differences are plain to see
@@ -28,7 +29,8 @@ def scenes(
     """As many pictures as there is room for, spread over the run, each coded once more.
 
     The anchor at the setting nearest to WANTED sets the size; a codec that can meet a size does, others
-    come as near as their settings let them. Failed rows are left out.
+    come as near as their settings let them. Failed rows are left out. Where one realism of nic is compared,
+    the other end of that dial is shown too.
     """
     room = ROOM
     step = max(1, len(inputs) // 8)
@@ -55,23 +57,32 @@ def _scene(
     curves = {codec.curve for codec in codecs}
     base = _nearest([c for c in codecs if c.curve == anchor or anchor not in curves], found, WANTED)
     bpp = WANTED if base is None else found[base.curve, base.setting].bpp
+    size = int(bpp * item.width * item.height / 8)
+    nearest = (
+        _nearest([c for c in codecs if c.curve == curve], found, bpp)
+        for curve in dict.fromkeys(codec.curve for codec in codecs)
+    )
+    there = [codec for codec in nearest if codec is not None]
+    turned = [codec.turned for codec in there if codec.turned is not None]
     shown = []
-    for curve in dict.fromkeys(codec.curve for codec in codecs):
-        codec = _nearest([c for c in codecs if c.curve == curve], found, bpp)
-        if codec is None:
-            continue
-        size = int(bpp * item.width * item.height / 8)
-        least = min(r.bytes for (name, _), r in found.items() if name == curve)
-        if codec.to_size is not None and least <= size:
-            data, setting = codec.to_size(picture, size), "to size"
-        else:
-            data, setting = codec.encode(picture), codec.setting
+    for codec in (*there, *turned):
+        data, setting = _sized(codec, picture, size)
         pixels = codec.decode(data)
         values = {name: float(metric(picture.pixels, pixels)) for name, metric in metrics.items()}
         rate = 8 * len(data) / (item.width * item.height)
-        shown.append(Shown(curve, setting, rate, values, webp(_middle(pixels))))
+        shown.append(Shown(codec.curve, setting, rate, values, webp(_middle(pixels))))
     original = _middle(picture.pixels)
     return Scene(item.name, original.shape[1], original.shape[0], webp(original), tuple(shown))
+
+
+def _sized(codec: Codec, picture: Picture, size: int) -> tuple[bytes, str]:
+    """The picture in at most `size` bytes where the codec can, else as its setting gives it."""
+    if codec.to_size is not None:
+        try:
+            return codec.to_size(picture, size), "to size"
+        except UsageError:  # its smallest file is larger
+            pass
+    return codec.encode(picture), codec.setting
 
 
 def _nearest(codecs: Sequence[Codec], found: Mapping[tuple[str, str], Row], bpp: float) -> Codec | None:
