@@ -35,7 +35,7 @@ def encode(
     """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
 
     q: rate, 0..6. b: default realism, 0..1. target_bytes: search the q of the largest file up to
-    this size instead. model: an embedded name or a folder. Raises NicError and its kinds.
+    this size instead. model: a name of `nic models list`, or a folder. Raises NicError and its kinds.
     """
     from nic_cli import codec
     from nic_cli.container import file
@@ -58,12 +58,12 @@ def decode(
     from nic_cli import codec
     from nic_cli.container import file
     from nic_cli.image.writing import to_pil
+    from nic_cli.zoo.find import names_for
     from nic_cli.zoo.load import load
-    from nic_cli.zoo.table import EMBEDDED
 
     container = file.unpack(_bytes(data))
-    named = container.header.model  # a name in a file is looked up, never taken for a folder
-    loaded = load(model or (named if named in EMBEDDED else None), device)
+    named = [model] if model else [*names_for(container.header), None]
+    loaded = load(named[0], device)
     return to_pil(codec.decode(container, loaded, b=b))
 
 

@@ -205,7 +205,7 @@ def encode(
             "--model",
             metavar="NAME",
             panel=COMMON,
-            help="Name or folder of a model. Default: the embedded one.",
+            help="Name or folder of a model, or hf://org/repo@commit. Default: the embedded one.",
         ),
     ] = None,
     strip: Annotated[
@@ -227,6 +227,7 @@ def encode(
             "Default: auto (1024).",
         ),
     ] = None,
+    trust: options.Trust = False,
     device: options.Device = None,
     threads: options.Threads = None,
     recursive: options.Recursive = False,
@@ -266,7 +267,8 @@ def encode(
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, general)
     console = general.console
-    encoder = Encoder(wish, stripped, chosen, general, console, Models(chosen, console), len(jobs) == 1)
+    models = Models(chosen, console, trust=trust)
+    encoder = Encoder(wish, stripped, chosen, general, console, models, len(jobs) == 1)
     return batch.run(jobs, encoder, general.console, show=general.console.say, fail_fast=fail_fast)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nic_cli.cli import pulling
 from nic_cli.cli.batch import Stop
 from nic_cli.cli.console import Console
 from nic_cli.cli.settings import Settings
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.types import Header
-from nic_cli.zoo.table import EMBEDDED
+from nic_cli.zoo.find import names_for
+from nic_cli.zoo.pins import is_address
 
 if TYPE_CHECKING:
     from nic_cli.zoo.load import Model
@@ -18,30 +20,38 @@ if TYPE_CHECKING:
 class Models:
     """Gives models by what asks for them: the settings when encoding, a file when decoding."""
 
-    def __init__(self, settings: Settings, console: Console) -> None:
-        self._settings, self._console = settings, console
+    def __init__(self, settings: Settings, console: Console, *, trust: bool = False) -> None:
+        self._settings, self._console, self._trust = settings, console, trust
         self._loaded: dict[str | None, Model] = {}
 
     def for_encoding(self) -> Model:
-        """Load the model that the settings name. Raises Stop with the reason if there is none."""
+        """Load the model that the settings name. Raises Stop with the reason if there is none.
+
+        One of the hub is fetched only if the user said --trust.
+        """
+        name = self._settings.model
         try:
-            return self._load(self._settings.model)
-        except ModelError as error:
+            if self._trust and name is not None and name not in self._loaded and is_address(name):
+                pulling.pull_trusted(name, self._console)
+            return self._load(name)
+        except (ModelError, UsageError) as error:
             raise Stop(error) from error
 
     def for_decoding(self, header: Header) -> Model:
         """Load the model that a file asks for. Raises ModelError if none here has its id.
 
-        The name in a file is looked up and never taken for a folder; one that is not embedded must
-        be the model of the settings.
+        The name in a file is looked up, and never taken for a folder or fetched.
         """
-        names = [header.model] if header.model in EMBEDDED else []
-        names += [self._settings.model] if self._settings.model else []
-        for name in names:
+        names, absent = [], None
+        try:
+            names = names_for(header)
+        except ModelError as error:  # known, but not here; the model of the settings may be a copy
+            absent = error
+        for name in [*names, *([self._settings.model] if self._settings.model else [])]:
             model = self._load(name)
             if model.id == header.model_id:
                 return model
-        raise ModelError(
+        raise absent or ModelError(
             f"encoded with model {header.model} (id {header.model_id.hex()}), which is not here: "
             "set NIC_MODEL to its folder, or use the nic that wrote the file"
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer.main
 
-from nic_cli.cli import bench, decode, encode, info, train, verify
+from nic_cli.cli import bench, decode, encode, info, models, train, verify
 from nic_cli.cli.app import app
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
 
@@ -24,11 +24,13 @@ EXAMPLES = {
     "verify": verify.EXAMPLES,
     "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,
+    "models": models.EXAMPLES,
 }
 STREAMS = (
-    "Standard output carries data or JSON, the table of nic info and the verdicts of nic verify, and nothing "
-    "else; all that is told besides goes to standard error. A failure is one line there: what, where, and "
-    "what to do next. An output file is written beside its place and moved there when it is whole."
+    "Standard output carries data or JSON, the tables of nic info and nic models and the verdicts of nic "
+    "verify, and nothing else; all that is told besides goes to standard error. A failure is one line there: "
+    "what, where, and what to do next. An output file is written beside its place and moved there when it is "
+    "whole."
 )
 EXIT_STATUS = {
     "0": "All is done.",
@@ -41,18 +43,20 @@ EXIT_STATUS = {
     "130": "Interrupted (143 if terminated, 129 if the terminal was closed).",
 }
 ENVIRONMENT = {
-    "NIC_MODEL": "Model to encode with, as --model.",
+    "NIC_MODEL": "Model to encode with, as --model; decoding tries it for files of models it does not know.",
     "NIC_DEVICE": "Where the network runs, as --device.",
-    "NIC_CACHE": "Folder for models that were fetched.",
+    "NIC_CACHE": "Folder for models that were fetched. Default: the cache of the hub's own client.",
     "NIC_DEBUG": "Set to 1 to see the trace of a failure.",
     "HF_HUB_OFFLINE": "Set to 1 to ask no model hub, as --offline. The hub's other variables (HF_HOME, "
-    "HF_ENDPOINT, HF_TOKEN) hold as well.",
+    "HF_ENDPOINT, HF_TOKEN) hold as well. Only nic models pull and push and nic encode --trust ask it.",
     "NO_COLOR, FORCE_COLOR": "Colour never or always, unless --color says otherwise.",
 }
 FILES = {
     "config.toml": "Settings that hold unless a flag or a variable says otherwise, in the user's "
     "configuration folder (on Linux ~/.config/nic/). Keys: model, device, cache, quality, realism, threads, "
-    "tile, color, offline."
+    "tile, color, offline.",
+    "models/": "Models of your own, one folder each, in the user's data folder (Linux: ~/.local/share/nic/); "
+    "beside it trusted/, the hashes of models from elsewhere that you trusted.",
 }
 COMPLETION = ("install_completion", "show_completion")  # Typer's own, and worded by its version
 
@@ -62,7 +66,8 @@ def pages() -> dict[str, str]:
     group: Any = typer.main.get_command(app)
     made = {"nic.1": _main_page(group)}
     for name, command in group.commands.items():
-        made[f"nic-{name}.1"] = _command_page(name, command, sorted(group.commands))
+        page = _group_page if hasattr(command, "commands") else _command_page
+        made[f"nic-{name}.1"] = page(name, command, sorted(group.commands))
     return made
 
 
@@ -88,13 +93,49 @@ def _main_page(group: Any) -> str:
     return "\n".join(parts) + "\n"
 
 
+def _group_page(name: str, group: Any, names: list[str]) -> str:
+    """One page for a command of commands: the arguments and options of each, then those that all have."""
+    commands = {f"nic {name} {under}": command for under, command in group.commands.items()}
+    shared = set.intersection(*({p.name for p in command.params} for command in commands.values()))
+    every = [p for p in next(iter(commands.values())).params if p.name in shared]
+    others = [rf"\fBnic\-{other}\fR(1)" for other in names if other != name]
+    parts = [
+        _head(f"nic-{name}", _first_line(group)),
+        _section("SYNOPSIS", rf"\fBnic {name}\fR \fICOMMAND\fR [\fIOPTIONS\fR] [\fIARGS\fR]..."),
+        _section("DESCRIPTION", *_paragraphs(group.help)),
+        _section("COMMANDS"),
+    ]
+    for line, command in commands.items():
+        usage = rf"\fB{_text(line)}\fR {_usage(command)}".rstrip()
+        parts += [f".PP\n{usage}\n.RS", *_paragraphs(command.help), *_apart(command, shared), ".RE"]
+    parts += [
+        _section("OPTIONS", *_options(every)),
+        *_ending(),
+        _section("EXAMPLES", *_examples(EXAMPLES[name])),
+        _section("SEE ALSO", ", ".join([r"\fBnic\fR(1)", *others])),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _apart(command: Any, shared: set[str]) -> Iterator[str]:
+    """The arguments of a command, then the options that others of its group do not have."""
+    own = [p for p in command.params if p.name not in shared]
+    for param in (p for p in own if p.param_type_name == "argument"):
+        yield f".TP\n\\fI{_text(param.metavar)}\\fR\n{_text(param.help)}"
+    yield from (_option(p) for p in sorted(own, key=_panel_order) if p.param_type_name == "option")
+
+
+def _usage(command: Any) -> str:
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    return " ".join(rf"\fI{_text(p.metavar)}\fR{'...' if p.nargs == -1 else ''}" for p in arguments)
+
+
 def _command_page(name: str, command: Any, names: list[str]) -> str:
     arguments = [param for param in command.params if param.param_type_name == "argument"]
-    usage = " ".join(rf"\fI{_text(p.metavar)}\fR{'...' if p.nargs == -1 else ''}" for p in arguments)
     others = [rf"\fBnic\-{other}\fR(1)" for other in names if other != name]
     parts = [
         _head(f"nic-{name}", _first_line(command)),
-        _section("SYNOPSIS", rf"\fBnic {name}\fR [\fIOPTIONS\fR] {usage}"),
+        _section("SYNOPSIS", rf"\fBnic {name}\fR [\fIOPTIONS\fR] {_usage(command)}"),
         _section("DESCRIPTION", *_paragraphs(command.help)),
         *(_section(p.metavar, _text(p.help)) for p in arguments),
         _section("OPTIONS", *_options(command.params)),
@@ -140,10 +181,14 @@ def _options(params: Iterable[Any]) -> Iterator[str]:
         if param.rich_help_panel not in (panel, None):
             panel = param.rich_help_panel
             yield f".SS {panel}"
-        names = ", ".join(rf"\fB{_text(name)}\fR" for name in param.opts)
-        metavar = rf" \fI{_text(param.metavar)}\fR" if param.metavar else ""
-        yield f".TP\n{names}{metavar}\n{_text(param.help)}"
+        yield _option(param)
     yield ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nShow a short help and exit."
+
+
+def _option(param: Any) -> str:
+    names = ", ".join(rf"\fB{_text(name)}\fR" for name in param.opts)
+    metavar = rf" \fI{_text(param.metavar)}\fR" if param.metavar else ""
+    return f".TP\n{names}{metavar}\n{_text(param.help)}"
 
 
 def _panel_order(param: Any) -> int:

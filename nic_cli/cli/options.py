@@ -53,6 +53,14 @@ Threads = Annotated[
     int | None,
     value("--threads", metavar="N", panel=ADVANCED, help="Processor threads, 1 to 1024. Default: all."),
 ]
+Trust = Annotated[
+    bool,
+    flag(
+        "--trust",
+        panel=ADVANCED,
+        help="Fetch hf://org/repo@commit, which is not one of nic's own; its SHA-256 is shown and kept.",
+    ),
+]
 Recursive = Annotated[bool, flag("-r", "--recursive", panel=COMMON, help="Descend into folders.")]
 Force = Annotated[
     bool,

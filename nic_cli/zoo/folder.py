@@ -9,6 +9,7 @@ encoder and the synthesis may get better without a new id.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,9 @@ from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.exact import Integers
 from nic_cli.transform.network import Network
 from nic_cli.transform.selftest import digest
+from nic_cli.zoo.files import read_files
+from nic_cli.zoo.table import CONFIG, WEIGHTS
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-LARGEST = 2**30  # bytes of weights that are read at all
 BINDING = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
 TRAINING_ONLY = ("prior.", "scales.")  # of a network in training: not stored as floats
 TABLE_PARTS = ("lows", "sizes", "frequencies")
@@ -61,10 +62,21 @@ def write_folder(folder: Path, network: Network, tables: Tables) -> None:
 
 
 def read_folder(folder: Path) -> Parts:
-    """Read a model folder; ModelError names the file and what is wrong with it."""
-    config = ModelConfig.from_json(_bytes(folder / CONFIG, 2**20).decode("utf-8", "replace"))
+    """Read a model folder; ModelError names the file and what is wrong with it.
+
+    What lies in the hub's cache must be what is pinned: the bytes that are hashed are those parsed.
+    """
+    return parsed(read_files(folder), folder)
+
+
+def parsed(files: Mapping[str, bytes], folder: Path) -> Parts:
+    """Parse config.json and model.safetensors. folder: for messages. Raises ModelError."""
     try:
-        tensors = load(_bytes(folder / WEIGHTS, LARGEST))
+        config = ModelConfig.from_json(files[CONFIG].decode("utf-8", "replace"))
+    except RecursionError:
+        raise ModelError(f"{folder / CONFIG}: nested without end: not a model") from None
+    try:
+        tensors = load(files[WEIGHTS])
     except SafetensorError as error:
         raise ModelError(
             f"{folder / WEIGHTS}: not a safetensors file ({error}): fetch the model again"
@@ -109,14 +121,3 @@ def _id(config: ModelConfig, tensors: dict[str, Tensor]) -> bytes:
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.numpy().tobytes())
     return found.digest()[:8]
-
-
-def _bytes(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(limit + 1)
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror or error}: the model folder is not complete") from None
-    if len(data) > limit:
-        raise ModelError(f"{path}: larger than {limit} bytes: not a model")
-    return data

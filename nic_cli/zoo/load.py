@@ -1,4 +1,4 @@
-"""From a model's name to a model ready to code: embedded ones, and folders."""
+"""From a model's name to a model ready to code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 
 from nic_cli.entropy.tables import Tables
-from nic_cli.errors import ModelError, UsageError
+from nic_cli.errors import UsageError
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.native import Native
 from nic_cli.transform.selftest import carried
-from nic_cli.zoo.folder import CONFIG, read_folder
-from nic_cli.zoo.table import DEFAULT, EMBEDDED
+from nic_cli.zoo.find import find
+from nic_cli.zoo.folder import Parts, read_folder
+from nic_cli.zoo.table import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,24 @@ class Model:
 
 
 def load(name: str | None = None, device: str = "auto", warn: Callable[[str], None] = warnings.warn) -> Model:
-    """Load an embedded model by name (None: the default) or one from a folder.
+    """Load a model by its name (None: the default), its address on the hub, or its folder.
 
     device: auto, cpu, cuda or mps. warn: told when the device fails the self-test and a slower
     arithmetic is taken. Raises ModelError (no such model, damaged), UsageError (device).
     """
-    place = chosen(device)
-    parts = read_folder(folder_of(name or DEFAULT))
-    integers = carried(parts.integers, parts.config, parts.selftest, place, warn)
-    native = Native(parts.network, integers, place)
-    return Model(parts.config.name, parts.id, parts.config, native, parts.tables, place)
+    return ready(read_folder(folder_of(name or DEFAULT)), chosen(device), warn)
+
+
+def ready(parts: Parts, device: str, warn: Callable[[str], None] = warnings.warn) -> Model:
+    """Put what a folder holds on a torch device, once the self-test has passed there. Raises ModelError."""
+    integers = carried(parts.integers, parts.config, parts.selftest, device, warn)
+    native = Native(parts.network, integers, device)
+    return Model(parts.config.name, parts.id, parts.config, native, parts.tables, device)
 
 
 def folder_of(name: str) -> Path:
-    """The folder of an embedded model, or the one that `name` is a path of."""
-    if name in EMBEDDED:
-        inside = Path(__file__).parents[1] / "models" / name  # as installed
-        return inside if inside.is_dir() else Path(__file__).parents[2] / "models" / name  # as checked out
-    if (Path(name) / CONFIG).is_file():
-        return Path(name)
-    raise ModelError(
-        f"no model {name!r} here: the embedded one is {DEFAULT}; for another, -m the folder of its {CONFIG}"
-    )
+    """The folder of a model by its name, address or path (`find`). Raises ModelError if it is not here."""
+    return find(name).folder
 
 
 def chosen(device: str) -> str:

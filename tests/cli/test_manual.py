@@ -34,6 +34,7 @@ def test_there_is_a_page_for_each_command():
         "nic-verify.1",
         "nic-bench.1",
         "nic-train.1",
+        "nic-models.1",
     }
     assert set(manual.pages()) == names
 
@@ -59,7 +60,15 @@ def test_roff_takes_nothing_for_a_command_of_its_own():
     for text in manual.pages().values():
         for line in text.splitlines():
             assert not line.startswith("'")
-            assert not line.startswith(".") or line.split()[0] in (".TH", ".SH", ".SS", ".TP", ".PP")
+            assert not line.startswith(".") or line.split()[0] in (
+                ".TH",
+                ".SH",
+                ".SS",
+                ".TP",
+                ".PP",
+                ".RS",
+                ".RE",
+            )
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")

@@ -17,7 +17,7 @@ REFUSED = {
     ("encode", "photo.png", "-s", "40kB"): "no such option … -s",
     ("decode", "photo.nic", "--scale", "1/2"): "no such option … --scale",
     ("bench", "missing"): "missing: not a folder",
-    ("models", "list"): "no such command 'models'",
+    ("models", "conjure"): "no such command 'conjure'",
     ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 to 16",
     ("encode", "photo.png", "-q", "17"): "give a number from 0 to 16",
     ("encode", "photo.png", "-q", "nan"): "give a number from 0 to 16",

@@ -1,0 +1,254 @@
+"""`nic models`: which models there are, and getting, checking, publishing and removing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nic_cli.cli import catalogue, options, pulling, settings
+from nic_cli.cli.catalogue import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
+from nic_cli.cli.console import Console
+from nic_cli.cli.options import COMMON, OUTPUT
+from nic_cli.errors import ModelError, UsageError
+from nic_cli.storage.naming import shown
+from nic_cli.zoo import find, pins
+
+if TYPE_CHECKING:
+    from nic_cli.zoo.table import Entry
+
+EXAMPLES = (
+    ("nic models list", "what is here, and what can be had"),
+    (
+        "nic models pull hf://someone/model@COMMIT --trust",
+        "a model of someone you trust, at that very commit",
+    ),
+    ("nic models pull run/model --name mine", "a model you trained, from now on known as mine"),
+    ("nic models verify iris", "every byte, and the self-test"),
+    ("nic models push run/model someone/model", "publishes a model folder in one commit"),
+)
+
+app = typer.Typer(help="Manage models: embedded, on the hub, and your own.")
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        show_default=False,
+        help="A name of nic models list, the folder of a model, or hf://org/repo@commit.",
+    ),
+]
+
+
+@app.command("list")
+def list_models(
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """List the models that are here or can be had by name."""
+    console = _console(as_json, quiet, color, offline)
+    found = [Listed.of(place) for place in find.everything()]
+    console.result(catalogue.table(found))
+    for one in found:
+        console.record(one)
+    return 0
+
+
+@app.command()
+def show(
+    name: Name,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """Show what a model is: shape, licence, hashes, size, place."""
+    console = _console(as_json, quiet, color, offline)
+    said = Shown.of(find.known(name))
+    console.result(catalogue.sheet(said))
+    console.record(said)
+    return 0
+
+
+@app.command()
+def pull(
+    name: Name,
+    trust: options.Trust = False,
+    new_name: Annotated[
+        str | None,
+        options.value(
+            "--name",
+            metavar="NAME",
+            panel=COMMON,
+            help="Name for a model from a folder. Default: the one in its config.json.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, options.flag("-f", "--force", panel=OUTPUT, help="Replace a model of yours of the same name.")
+    ] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """Get a model from the hub, or from a folder.
+
+    The licence is shown before weights are fetched. What comes must have the size and SHA-256 that nic knows;
+    for hf://org/repo@commit they are shown, and kept as what this model must be from then on.
+
+    A folder is copied to your own models, where files find the model by its name.
+    """
+    console = _console(as_json, quiet, color, offline)
+    from nic_cli.zoo.files import hashes, present, read_files
+
+    if not pins.is_address(name) and _is_folder(name):
+        from nic_cli.zoo.pull import add
+
+        place = add(Path(name), new_name, force=force)
+    elif new_name is not None:
+        raise UsageError("--name is for a model from a folder: leave it out")
+    else:
+        place = pulling.pull(name, console, trust=trust)
+    done = pulling.hashes(hashes(read_files(place.folder, present(place.folder))))
+    console.say(f"{place.name} lies in {shown(place.folder)}")
+    console.result("\n".join(pulling.lines(done)))
+    console.record(Pulled(place.name, str(place.folder), Shown.of(place).licence, done))
+    return 0
+
+
+@app.command()
+def verify(
+    name: Name,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """Check a model: the hash of every file, every tensor, and the self-test."""
+    console = _console(as_json, quiet, color, offline)
+    place = find.find(name)
+    from nic_cli.zoo.files import hashes, present, read_files
+    from nic_cli.zoo.folder import parsed
+    from nic_cli.zoo.load import ready
+
+    files = read_files(place.folder, present(place.folder))
+    model = ready(parsed(files, place.folder), "cpu", console.warn)
+    done = pulling.hashes(hashes(files))
+    pinned = "hashes as pinned" if pins.pins_of(place.folder) else "hashes not pinned"
+    console.result(
+        "\n".join([f"{name}: ok  id {model.id.hex()}  self-test passed, {pinned}", *pulling.lines(done)])
+    )
+    console.record(Verified(name, True, model.id.hex(), str(place.folder), done))
+    return 0
+
+
+@app.command()
+def push(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", show_default=False, help="The folder of a model, or its name.")
+    ],
+    repository: Annotated[
+        str,
+        typer.Argument(metavar="REPOSITORY", show_default=False, help="Where it goes on the hub: org/name."),
+    ],
+    private: Annotated[
+        bool, options.flag("--private", panel=COMMON, help="Make a repository that only you can see.")
+    ] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """Publish a model folder on the hub, in one commit.
+
+    config.json, model.safetensors, README.md, results.tsv and recipe.toml are uploaded, with the token of
+    HF_TOKEN or of hf auth login. The model is checked first, and its card must name a licence. What would
+    pin it is shown.
+    """
+    console = _console(as_json, quiet, color, offline)
+    place = find.find(folder)
+    pins.checked_repository(repository)
+    from nic_cli.zoo.card import licence_of
+    from nic_cli.zoo.fetch import host
+    from nic_cli.zoo.fetch import push as upload
+    from nic_cli.zoo.files import hashes, present, read_files
+    from nic_cli.zoo.folder import parsed
+    from nic_cli.zoo.table import CARD, Entry
+
+    files = read_files(place.folder, present(place.folder))
+    parts = parsed(files, place.folder)
+    licence = licence_of(files.get(CARD, b"").decode("utf-8", "replace"))
+    if licence is None:
+        raise ModelError(
+            f"{shown(place.folder)}: {CARD} names no licence, so nobody may use the model: "
+            "begin it with the lines ---, license: ..., ---"
+        )
+    found = hashes(files)
+    console.say(f"{sum(file.size for file in found.values()):,} bytes to {repository} on {host()}")
+    commit = upload(repository, files, f"Publish {parts.config.name}", private=private)
+    entry = Entry(parts.config.name, repository, commit, licence, found, parts.id.hex())
+    console.result(f"{pins.address(entry)}\n{_source(entry)}")
+    console.record(Pushed(repository, commit, licence, parts.id.hex(), pulling.hashes(found)))
+    return 0
+
+
+@app.command()
+def path(
+    name: Name,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """Print the folder of a model."""
+    console = _console(as_json, quiet, color, offline)
+    folder = str(find.find(name).folder)
+    console.result(folder)
+    console.record(Located(name, folder))
+    return 0
+
+
+@app.command()
+def rm(
+    name: Name,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
+) -> int:
+    """Remove a model that was fetched or added, without asking."""
+    console = _console(as_json, quiet, color, offline)
+    place = find.find(name)
+    from nic_cli.zoo.pull import remove
+
+    n_bytes = remove(place)
+    console.say(f"{place.name} removed, {n_bytes:,} bytes free")
+    console.record(Removed(place.name, str(place.folder), n_bytes))
+    return 0
+
+
+def _console(as_json: bool, quiet: bool, color: str | None, offline: bool) -> Console:
+    settings.load(color=color, offline=offline or None).apply()
+    return Console(quiet=quiet, json=as_json)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return find.known(name).state == find.FOLDER
+    except ModelError:
+        return False
+
+
+def _source(entry: Entry) -> str:
+    """The lines that pin an entry in the table of models."""
+
+    def call(*values: Any) -> str:
+        return ", ".join(map(repr, values))
+
+    files = [f"        {name!r}: File({call(file.size, file.sha256)})," for name, file in entry.files.items()]
+    head = [f"{entry.name!r}: Entry(", f"    {call(entry.name, entry.repository)},"]
+    pinned = [f"    commit={entry.commit!r},", f"    licence={entry.licence!r},"]
+    return "\n".join([*head, *pinned, "    files={", *files, "    },", f"    id={entry.id!r},", "),"])

@@ -1,0 +1,57 @@
+"""The files of a model folder as bytes: read once, within limits, and checked where they are pinned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from nic_cli.errors import ModelError
+from nic_cli.zoo.pins import pins_of
+from nic_cli.zoo.table import CONFIG, LIMITS, WEIGHTS, File
+
+
+def read_files(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS)) -> dict[str, bytes]:
+    """The bytes of a folder's files, each read once and, in the hub's cache, checked. Raises ModelError."""
+    pins = pins_of(folder)
+    files = {name: _bytes(folder / name, LIMITS[name]) for name in names}
+    for name, data in files.items():
+        if pins:
+            check(data, pins.get(name), str(folder / name))
+    return files
+
+
+def check(data: bytes, pinned: File | None, where: str) -> None:
+    """Raise ModelError unless the bytes are those that were pinned."""
+    if pinned is None:
+        raise ModelError(f"{where}: not among the files that are pinned for this model")
+    if len(data) != pinned.size:
+        raise ModelError(
+            f"{where}: {len(data):,} bytes in place of {pinned.size:,}: get it again with nic models pull"
+        )
+    if (found := hashlib.sha256(data).hexdigest()) != pinned.sha256:
+        raise ModelError(
+            f"{where}: SHA-256 {found[:12]}... in place of {pinned.sha256[:12]}...: not the right model: "
+            "get it again with nic models pull"
+        )
+
+
+def hashes(files: Mapping[str, bytes]) -> dict[str, File]:
+    """Size and SHA-256 of each file."""
+    return {name: File(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
+
+
+def present(folder: Path) -> list[str]:
+    """The names of a model's files that are in a folder, as `LIMITS` orders them, and both that must be."""
+    return [name for name in LIMITS if name in (CONFIG, WEIGHTS) or (folder / name).is_file()]
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}: the model folder is not complete") from None
+    if len(data) > limit:
+        raise ModelError(f"{path}: larger than {limit} bytes: not a model")
+    return data
