@@ -113,6 +113,7 @@ class _Handler(Routes, BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True  # else each body waits 40 ms for the acknowledgement of its head
 
     def log_message(self, *_) -> None:
         pass

@@ -89,7 +89,7 @@ def test_files_can_be_read_in_one_sitting():
 
 
 def test_importing_the_package_imports_nothing_heavy():
-    heavy = "{'torch', 'numpy', 'PIL', 'typer'}"
+    heavy = "{'torch', 'numpy', 'PIL', 'typer', 'huggingface_hub', 'safetensors'}"
     code = f"import sys, nic_cli; nic_cli.info; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

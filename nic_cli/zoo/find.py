@@ -64,7 +64,7 @@ def everything() -> Iterator[Place]:
     yield from (_on_hub(pins.address(entry), entry) for entry in pins.all_trusted())
     for path in sorted(places.user_models().glob("*/" + CONFIG)):
         name = path.parent.name
-        if places.is_name(name) and name not in TABLE:
+        if places.is_name(name):
             yield Place(name, OWN, path.parent)
 
 
@@ -82,7 +82,9 @@ def names_for(header: Header) -> list[str]:
             continue
         if entry is not None and entry.id not in (None, header.model_id.hex()):
             continue
-        (missing if place.state == ON_HUB else found).append(place.name)
+        # By its folder, since a name that nic learns later may hide that of an own model.
+        name = str(place.folder) if place.state == OWN else place.name
+        (missing if place.state == ON_HUB else found).append(name)
     if missing and not found:
         raise ModelError(
             f"encoded with model {header.model} (id {header.model_id.hex()}), which is not on this machine "

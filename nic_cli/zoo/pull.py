@@ -31,7 +31,7 @@ def pull(name: str, *, trust: bool, say: Say, bar: Bar) -> Place:
     """
     entry, here = _wanted(name, trust)
     if here is not None and _sound(here):
-        say(f"{name} is here already, and sound")
+        say(f"{name} comes with nic" if here.state == COMES_WITH else f"{name} is here already, and sound")
         return here
     if entry.commit is None or not (entry.files or pins.is_address(name)):
         raise ModelError(f"{name} is not on the hub yet: nothing to fetch")

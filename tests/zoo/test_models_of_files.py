@@ -13,6 +13,7 @@ import nic_cli
 from nic_cli.container.file import pack, unpack
 from nic_cli.errors import ModelError
 from nic_cli.zoo.load import load
+from nic_cli.zoo.table import TABLE, Entry
 
 from .conftest import refused, tiny_files
 
@@ -66,6 +67,12 @@ def test_a_model_of_ones_own_by_its_folder_or_its_own_name(nic, coded, tiny_fold
         assert nic("models", "pull", tiny_folder, "--name", name).code == 0
         assert nic("decode", coded, "-f").code == 0
         assert nic("models", "rm", name).code == 0
+
+
+def test_a_model_of_ones_own_whose_name_nic_learned_later(nic, coded, tiny_folder, monkeypatch):
+    nic("models", "pull", tiny_folder)
+    monkeypatch.setitem(TABLE, "tiny", Entry("tiny", "nic-codec/tiny", None, "mit"))
+    assert nic("decode", coded).code == 0
 
 
 def test_a_trusted_model(nic, hub, published, coded):
