@@ -1,1 +1,1 @@
-"""Beside the flow: models by name, from folders."""
+"""Beside the flow: models by name, from the hub, from folders."""

@@ -173,7 +173,7 @@ def _go_online() -> None:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in ON:
             raise ModelError(
-                "offline, so the hub is not asked: without --offline, HF_HUB_OFFLINE and the setting it is"
+                "offline, so the hub is not asked: leave out --offline, and HF_HUB_OFFLINE and offline if set"
             )
     # The client tells its retries on standard error, past the handlers of the program.
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
