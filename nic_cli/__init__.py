@@ -25,7 +25,7 @@ __all__ = ["Header", "NicError", "__version__", "decode", "encode", "info"]
 def encode(
     image: Image | Any,
     *,
-    q: float = 2.0,
+    q: float | None = None,
     b: float = 0.75,
     target_bytes: int | None = None,
     tile: int = 1024,
@@ -34,7 +34,7 @@ def encode(
 ) -> bytes:
     """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
 
-    q: rate, 0..6. b: default realism, 0..1. target_bytes: search the q of the largest file up to
+    q: rate, 0..6 (None: 2). b: default realism, 0..1. target_bytes: search the q of the largest file up to
     this size instead. model: a name of `nic models list`, or a folder. Raises NicError and its kinds.
     """
     from nic_cli import codec

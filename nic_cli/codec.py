@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nic_cli.container import file
 from nic_cli.container.layout import STEPS, quantise
+from nic_cli.container.notes import pack_notes, unpack_notes
 from nic_cli.entropy import coder
 from nic_cli.errors import DamagedFile, ModelError, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
@@ -27,9 +28,9 @@ from nic_cli.types import (
     Header,
     IntArray,
     Metadata,
+    Notes,
     Picture,
     Region,
-    Symbols,
     TileStream,
 )
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 TILE = 1024
+USUAL_Q = 2.0
 TRIES = 16  # of a search for a size; five or six are usual
 NAMES = {"icc": b"iccp", "exif": b"exif", "xmp": b"xmpp"}
 ALPHA = b"ALPH"
@@ -49,7 +51,7 @@ def encode(
     picture: Picture,
     model: Model,
     *,
-    q: float = 2.0,
+    q: float | None = None,
     b: float = 0.75,
     tile: int = TILE,
     target_bytes: int | None = None,
@@ -57,17 +59,19 @@ def encode(
 ) -> Container:
     """Encode at rate q, or at the rate whose whole file comes closest under `target_bytes`.
 
-    q: 0..model.config.q_top. b: 0..1, the default realism of the file. tile: pixels, a multiple of 64.
+    q: 0..model.config.q_top, None for 2 or the most that the model has. b: 0..1, the realism that the
+    file is made for. tile: pixels, a multiple of 64.
     Raises UsageError on values out of range and on a size that even q = 0 exceeds.
     """
+    q = min(USUAL_Q, model.config.q_top) if q is None else q
     _check(model, q, b, tile)
     grid = Grid(picture.width, picture.height, tile)
     header = _header(picture, model, quantise(q), quantise(b), tile)
-    latents = _cut(model.native.analyse(strips.split(picture.pixels)), grid)
     chunks = _chunks(picture)
     if target_bytes is not None:
-        return _search(list(latents), header, chunks, model, target_bytes, progress)
-    tiles = tuple(_reported((_code(y, header.q, model) for y in latents), grid.count, progress))
+        return _search(picture, header, chunks, model, target_bytes, progress)
+    latents = _latents(picture, model, header, grid)
+    tiles = tuple(_reported((_code(y, header, model) for y in latents), grid.count, progress))
     return Container(header, chunks, tiles)
 
 
@@ -81,9 +85,9 @@ def decode(
     tiles = _reported(
         (_parse(t, r, header, model) for t, r in _placed(container, grid)), grid.count, progress
     )
-    latents = (model.native.dequantise(symbols.z, symbols.r, header.q) for symbols in tiles)
-    realism = header.b if b is None else b
-    rows = model.native.synthesise(_joined(latents, grid), realism)
+    latents = (given() for given in tiles)
+    shown = header.b if b is None else b
+    rows = model.engine.synthesise(_joined(latents, grid), header.q, header.b, shown)
     pixels = strips.join(rows, header.width, header.height, header.channels, header.bit_depth)
     return _picture(pixels, container)
 
@@ -100,25 +104,29 @@ def verify(container: Container, model: Model, progress: Progress | None = None)
 # -- one tile --------------------------------------------------------------------------------------
 
 
-def _code(y: Tensor, q: float, model: Model) -> TileStream:
-    symbols = model.native.quantise(y, q)
-    payload = coder.encode([(symbols.z_tables, symbols.z), (symbols.r_tables, symbols.r)], model.tables)
+def _code(y: Tensor, header: Header, model: Model) -> TileStream:
+    symbols = model.engine.quantise(y, header.q, header.b)
+    payload = coder.encode(symbols.parts, model.tables)
+    if not model.engine.exact:
+        payload = pack_notes(symbols.notes) + payload
     return TileStream(payload, _crc(symbols.z, symbols.r))
 
 
-def _parse(stream: TileStream, region: Region, header: Header, model: Model) -> Symbols:
-    decoder = coder.Decoder(stream.payload, model.tables)
-    z_tables = model.native.z_tables(region.height // 4, region.width // 4, header.q)
-    z = decoder.take(z_tables)
-    r_tables = model.native.r_tables(z, header.q)
-    r = decoder.take(r_tables)
+def _parse(stream: TileStream, region: Region, header: Header, model: Model) -> Callable[[], Tensor]:
+    """The latents of a tile, [1, h, w, C], when called for; its symbols are checked here."""
+    payload = stream.payload
+    notes: Notes = ()
+    if not model.engine.exact:
+        notes, payload = unpack_notes(payload, region.height * region.width * model.config.latent)
+    decoder = coder.Decoder(payload, model.tables)
+    z, r, latents = model.engine.parse(decoder.take, notes, region.height, region.width, header.q, header.b)
     decoder.finish()
     if _crc(z, r) != stream.symbols_crc:
         raise DamagedFile(
             f"the tile at {region.x * 16},{region.y * 16} decodes to other symbols than were encoded: "
             "its bytes are sound, so this machine's arithmetic differs; try --device cpu and report it"
         )
-    return Symbols(z, z_tables, r, r_tables)
+    return latents
 
 
 def _crc(z: IntArray, r: IntArray) -> int:
@@ -127,6 +135,13 @@ def _crc(z: IntArray, r: IntArray) -> int:
 
 
 # -- the latent plane ------------------------------------------------------------------------------
+
+
+def _latents(picture: Picture, model: Model, header: Header, grid: Grid) -> Iterator[Tensor]:
+    """Tiles of latents of a picture, in raster order."""
+    engine = model.engine
+    rows = strips.split(picture.pixels, multiple=engine.multiple, border=engine.border)
+    return _cut(engine.analyse(rows, header.q, header.b), grid)
 
 
 def _cut(rows: Iterable[Tensor], grid: Grid) -> Iterator[Tensor]:
@@ -162,7 +177,7 @@ def _joined(tiles: Iterator[Tensor], grid: Grid) -> Iterator[Tensor]:
 
 
 def _search(
-    latents: list[Tensor],
+    picture: Picture,
     header: Header,
     chunks: tuple[Chunk, ...],
     model: Model,
@@ -174,10 +189,13 @@ def _search(
     Bytes rise with q about exponentially: guess on the logarithm between the nearest rates tried.
     Each try codes for real, so what is measured is what is returned.
     """
+    grid = Grid(picture.width, picture.height, header.tile)
+    kept = None if model.engine.rated else list(_latents(picture, model, header, grid))
 
     def coded(units: int) -> tuple[int, Container]:
-        tiles = tuple(_code(y, units / STEPS, model) for y in latents)
-        container = Container(replace(header, q=units / STEPS), chunks, tiles)
+        at = replace(header, q=units / STEPS)
+        latents = _latents(picture, model, at, grid) if kept is None else kept
+        container = Container(at, chunks, tuple(_code(y, at, model) for y in latents))
         return len(file.pack(container)), container
 
     low, high = 0, round(model.config.q_top * STEPS)
@@ -198,7 +216,7 @@ def _search(
         else:
             high, above = middle, size
     if progress is not None:
-        progress(len(latents), len(latents))
+        progress(grid.count, grid.count)
     return best
 
 

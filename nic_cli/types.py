@@ -6,6 +6,7 @@ file --image--> Picture --tiles, transform--> Symbols --entropy--> TileStream
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:  # numpy is not needed to read a header
     IndexArray = NDArray[np.uint8] | NDArray[np.uint16]
 else:
     PixelArray = IntArray = IndexArray = Any
+
+Take = Callable[["IndexArray"], "IntArray"]
+"""Table indices of the next part of a tile -> its values, as an entropy decoder gives them."""
+
+Notes = tuple[tuple[int, int], ...]
+"""(place of a residual in its tile: row by row, channels fastest; the table that it is coded with)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +84,18 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
-    """The integers of one tile: what the entropy coder is given, and gives back.
+    """The integers of one tile.
 
-    z: [h, w, channels] hyper-latents at 1/64. z_tables: the table of each.
-    r: [4 h, 4 w, channels] residuals of the latents at 1/16. r_tables: the table of each.
+    z: [h, w, channels] hyper-latents at 1/64. r: [4 h, 4 w, channels] residuals of the latents at 1/16.
+    parts: pairs of table indices and values, of one shape each, in the order of coding: z first, then r,
+    whole or in the pieces that depend on each other. notes: the indices that a decoder must be told,
+    where they follow from floats and were in doubt.
     """
 
     z: IntArray
-    z_tables: IndexArray
     r: IntArray
-    r_tables: IndexArray
+    parts: tuple[tuple[IndexArray, IntArray], ...]
+    notes: Notes = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 class Codec:
     """One codec at one setting. encode: picture -> bytes of a whole file; decode: bytes -> pixels.
 
-    to_size: encode to at most so many bytes, where a codec can. turned: the same at the other end of the
-    realism dial, to look at beside it where no other realism is compared.
+    to_size: encode to at most so many bytes, where a codec can.
     """
 
     curve: str
@@ -39,7 +38,6 @@ class Codec:
     encode: Callable[[Picture], bytes]
     decode: Callable[[bytes], PixelArray]
     to_size: Callable[[Picture, int], bytes] | None = None
-    turned: Codec | None = None
 
 
 # Format for Pillow, what it is saved with, and default qualities: those of most published comparisons,
@@ -52,6 +50,7 @@ CLASSICAL: dict[str, tuple[str, dict[str, Any], tuple[float, ...]]] = {
 }
 NAMES = ("nic", *CLASSICAL)
 RATES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)  # of nic, where neither -q nor the string names any
+REALISMS = (0.0, 0.75)  # the most faithful, and what nic encode aims at unless told otherwise
 
 
 def defaults() -> str:
@@ -60,9 +59,11 @@ def defaults() -> str:
 
 
 def parse(
-    text: str, models: Sequence[Model], rates: Sequence[float], realisms: Sequence[float]
+    text: str, models: Sequence[Model], rates: Sequence[float] | None, realisms: Sequence[float]
 ) -> list[Codec]:
     """All codecs at all settings that `text` names; rates and realisms are for nic, where it names none.
+
+    rates: None for all of RATES that a model has.
 
     Raises UsageError in one line for what cannot be understood or cannot be had.
     """
@@ -71,7 +72,7 @@ def parse(
     aims = {b for name, dials in asked if name == "nic" for b in dials.get("b") or realisms}
     for name, dials in asked:
         if name == "nic":
-            given = dials.get("q") or rates, dials.get("b") or realisms
+            given = dials.get("q") or rates or None, dials.get("b") or realisms
             found += _neural(models, *given, several=len(aims) > 1)
         else:
             found += _classical(name, dials)
@@ -115,13 +116,13 @@ def numbers(text: str, where: str) -> list[float]:
 
 
 def _neural(
-    models: Sequence[Model], rates: Sequence[float], realisms: Sequence[float], *, several: bool
+    models: Sequence[Model], rates: Sequence[float] | None, realisms: Sequence[float], *, several: bool
 ) -> list[Codec]:
     """A curve for each model and, where `several` realisms are compared, for each of them."""
     from nic_cli import codec
     from nic_cli.container import file
 
-    def made(model: Model, q: float, b: float, named: bool = several) -> Codec:
+    def made(model: Model, q: float, b: float) -> Codec:
         curve = "nic" if len(models) == 1 else f"nic {model.name}"
         top = model.config.q_top
         if q > top or b > 1:
@@ -129,15 +130,17 @@ def _neural(
                 f"model {model.name} takes q from 0 to {top:g} and b from 0 to 1, not q{q:g},b{b:g}"
             )
         return Codec(
-            f"{curve} b{b:g}" if named else curve,
+            f"{curve} b{b:g}" if several else curve,
             f"q{q:g},b{b:g}",
             lambda picture: file.pack(codec.encode(picture, model, q=q, b=b)),
             lambda data: codec.decode(file.unpack(data), model).pixels,
             lambda picture, size: file.pack(codec.encode(picture, model, b=b, target_bytes=size)),
-            None if named else made(model, q, 1.0 if b < 0.5 else 0.0, named=True),
         )
 
-    return [made(*given) for given in product(models, rates, realisms)]
+    def of(model: Model) -> Sequence[float]:
+        return rates or [q for q in RATES if q <= model.config.q_top]
+
+    return [made(model, *dials) for model in models for dials in product(of(model), realisms)]
 
 
 def _classical(name: str, dials: dict[str, list[float]]) -> list[Codec]:

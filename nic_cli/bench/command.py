@@ -75,8 +75,8 @@ def run(
     started = time.perf_counter()
     models = _models(wish, warn)
     loading = time.perf_counter() - started
-    rates = known.numbers(wish.rates, "--quality") if wish.rates else known.RATES
-    realisms = known.numbers(wish.realisms, "--realism") if wish.realisms else (0.0,)
+    rates = known.numbers(wish.rates, "--quality") if wish.rates else None
+    realisms = known.numbers(wish.realisms, "--realism") if wish.realisms else known.REALISMS
     asked = known.parse(wish.codecs or known.defaults(), models, rates, realisms)
     crowds = Crowds([name for name in wish.metrics if METRICS[name].of_sets])
     if crowds.names and wish.journal is not None:

@@ -29,7 +29,7 @@ MARKERS = (  # around 0, 0, of about equal area
     "M-1.5,-4.2h3v2.7h2.7v3h-2.7v2.7h-3v-2.7h-2.7v-3h2.7Z",
     "M0,-4.4L4.2,-1.4L2.6,3.6H-2.6L-4.2,-1.4Z",
 )
-LETTER, LINE = 6.1, 12.0  # width and height that a letter of a label takes, a little generously
+LETTER, LINE = 7.2, 12.0  # width and height that a letter of a label takes, a little generously
 ODD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Point = tuple[float, float]

@@ -29,8 +29,7 @@ def scenes(
     """As many pictures as there is room for, spread over the run, each coded once more.
 
     The anchor at the setting nearest to WANTED sets the size; a codec that can meet a size does, others
-    come as near as their settings let them. Failed rows are left out. Where one realism of nic is compared,
-    the other end of that dial is shown too.
+    come as near as their settings let them. Failed rows are left out.
     """
     room = ROOM
     step = max(1, len(inputs) // 8)
@@ -62,10 +61,8 @@ def _scene(
         _nearest([c for c in codecs if c.curve == curve], found, bpp)
         for curve in dict.fromkeys(codec.curve for codec in codecs)
     )
-    there = [codec for codec in nearest if codec is not None]
-    turned = [codec.turned for codec in there if codec.turned is not None]
     shown = []
-    for codec in (*there, *turned):
+    for codec in (codec for codec in nearest if codec is not None):
         data, setting = _sized(codec, picture, size)
         pixels = codec.decode(data)
         values = {name: float(metric(picture.pixels, pixels)) for name, metric in metrics.items()}

@@ -59,7 +59,9 @@ def bench(
     ] = None,
     realism: Annotated[
         str | None,
-        options.value("-b", "--realism", metavar="LIST", panel=COMMON, help="Realisms of nic. Default: 0."),
+        options.value(
+            "-b", "--realism", metavar="LIST", panel=COMMON, help="Realisms of nic. Default: 0,0.75."
+        ),
     ] = None,
     metrics: Annotated[
         str,

@@ -9,8 +9,10 @@ from typing import Any
 
 from nic_cli.cli import pulling
 from nic_cli.cli.pulling import Hash
+from nic_cli.errors import ModelError
+from nic_cli.transform.research.config import KINDS, ResearchConfig
 from nic_cli.zoo.card import licence_of
-from nic_cli.zoo.files import hashes, present, read_files
+from nic_cli.zoo.files import hashed, read_files
 from nic_cli.zoo.find import ON_HUB, Place
 from nic_cli.zoo.table import CARD, CONFIG, LIMITS
 
@@ -59,8 +61,7 @@ class Shown:
     def of(cls, place: Place) -> Shown:
         """Read and hash a model's files. Raises ModelError if they are not what is pinned."""
         entry, here = place.entry, place.state != ON_HUB
-        files = read_files(place.folder, present(place.folder)) if here else {}
-        found = hashes(files) if here else entry.files if entry else {}
+        found = hashed(place.folder) if here else entry.files if entry else {}
         return cls(
             name=place.name,
             state=place.state,
@@ -68,7 +69,7 @@ class Shown:
             repository=entry.repository if entry else None,
             commit=entry.commit if entry else None,
             folder=str(place.folder) if here else None,
-            config=_config(files.get(CONFIG, b"{}")),
+            config=_config(read_files(place.folder, [CONFIG])[CONFIG]) if here else {},
             files=pulling.hashes(found),
         )
 
@@ -162,6 +163,14 @@ def in_words(config: Mapping[str, Any]) -> str:
             f"{config['name']}, native: q from 0 to {config['q_top']}, b from 0 to 1; "
             f"{config['latent']} latent channels at 1/16, {config['hyper']} at 1/64"
         )
+    if config.get("kind") in KINDS:
+        try:
+            known = ResearchConfig.from_table(dict(config))
+        except ModelError as error:
+            return str(error)
+        files = f"{len(known.members)} checkpoints" if len(known.members) > 1 else "one checkpoint"
+        dial = f"q from 0 to {known.q_top:g}" if known.q_top else "one rate"
+        return f"{known.name}, {known.kind} from {files}: {dial}; id {known.id}"
     return ", ".join(
         f"{key} {value}" for key, value in config.items() if isinstance(value, str | int | float)
     )

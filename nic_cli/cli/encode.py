@@ -54,7 +54,7 @@ class Encoded:
 class Wish:
     """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file."""
 
-    q: float
+    q: float | None
     bpp: float | None = None
     n_bytes: int | None = None
 
@@ -104,7 +104,7 @@ class Encoder:
 
     def _model(self) -> Model:
         model = self.models.for_encoding()
-        if self.wish.by_quality and self.wish.q > model.config.q_top:
+        if self.wish.by_quality and (self.wish.q or 0) > model.config.q_top:
             top = f"{model.config.q_top:g}"
             raise batch.Stop(
                 UsageError(f"--quality: {self.wish.q:g} is over what {model.name} has: give 0 to {top}")
@@ -165,7 +165,7 @@ def encode(
             "--quality",
             metavar="F",
             panel=COMMON,
-            help="Rate, from 0 (the smallest file) to the model's top, any fraction. Default: 2.",
+            help="Rate, from 0 (the smallest file) to the model's top, any fraction. Default: 2, or the top.",
         ),
     ] = None,
     realism: Annotated[

@@ -10,6 +10,7 @@ import typer
 from nic_cli.cli import catalogue, options, pulling, settings
 from nic_cli.cli.catalogue import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
 from nic_cli.cli.console import Console
+from nic_cli.cli.importing import import_model
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.storage.naming import shown
@@ -18,6 +19,9 @@ from nic_cli.zoo import find, pins
 if TYPE_CHECKING:
     from nic_cli.zoo.table import Entry
 
+app = typer.Typer(help="Manage models: embedded, on the hub, imported, and your own.")
+app.command("import")(import_model)
+
 EXAMPLES = (
     ("nic models list", "what is here, and what can be had"),
     (
@@ -25,11 +29,10 @@ EXAMPLES = (
         "a model of someone you trust, at that very commit",
     ),
     ("nic models pull run/model --name mine", "a model you trained, from now on known as mine"),
+    ("nic models import crdr crdr.pth.tar", "a checkpoint of its authors, from now on known as crdr"),
     ("nic models verify iris", "every byte, and the self-test"),
     ("nic models push run/model someone/model", "publishes a model folder in one commit"),
 )
-
-app = typer.Typer(help="Manage models: embedded, on the hub, and your own.")
 
 Name = Annotated[
     str,
@@ -102,7 +105,7 @@ def pull(
     A folder is copied to your own models, where files find the model by its name.
     """
     console = _console(as_json, quiet, color, offline)
-    from nic_cli.zoo.files import hashes, present, read_files
+    from nic_cli.zoo.files import hashed
 
     if not pins.is_address(name) and _is_folder(name):
         from nic_cli.zoo.pull import add
@@ -112,7 +115,7 @@ def pull(
         raise UsageError("--name is for a model from a folder: leave it out")
     else:
         place = pulling.pull(name, console, trust=trust)
-    done = pulling.hashes(hashes(read_files(place.folder, present(place.folder))))
+    done = pulling.hashes(hashed(place.folder))
     console.say(f"{place.name} lies in {shown(place.folder)}")
     console.result("\n".join(pulling.lines(done)))
     console.record(Pulled(place.name, str(place.folder), Shown.of(place).licence, done))
@@ -130,13 +133,16 @@ def verify(
     """Check a model: the hash of every file, every tensor, and the self-test."""
     console = _console(as_json, quiet, color, offline)
     place = find.find(name)
-    from nic_cli.zoo.files import hashes, present, read_files
-    from nic_cli.zoo.folder import parsed
+    from nic_cli.zoo.files import hashed
+    from nic_cli.zoo.folder import read_folder
     from nic_cli.zoo.load import ready
+    from nic_cli.zoo.research import ResearchParts
 
-    files = read_files(place.folder, present(place.folder))
-    model = ready(parsed(files, place.folder), "cpu", console.warn)
-    done = pulling.hashes(hashes(files))
+    parts = read_folder(place.folder)
+    model = ready(parts, "cpu", console.warn)
+    if isinstance(parts, ResearchParts):
+        parts.check()
+    done = pulling.hashes(hashed(place.folder))
     pinned = "hashes as pinned" if pins.pins_of(place.folder) else "hashes not pinned"
     console.result(
         "\n".join([f"{name}: ok  id {model.id.hex()}  self-test passed, {pinned}", *pulling.lines(done)])

@@ -26,14 +26,14 @@ class Settings:
     """The merged settings.
 
     model: name or folder, None for the embedded default. device: see DEVICES. cache: folder for
-    fetched models, None for the usual one. quality: q, 0..16. realism: b, 0..1. threads: None for
-    all. tile: side in pixels. color: see COLORS. offline: never ask the hub.
+    fetched models, None for the usual one. quality: q, 0..16, None for the usual one. realism: b, 0..1.
+    threads: None for all. tile: side in pixels. color: see COLORS. offline: never ask the hub.
     """
 
     model: str | None = None
     device: str = "auto"
     cache: str | None = None
-    quality: float = 2.0
+    quality: float | None = None
     realism: float = 0.75
     threads: int | None = None
     tile: int = 1024

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nic_cli.tiles.grid import extended
+from nic_cli.tiles.grid import HYPER
 from nic_cli.types import PixelArray
 
 AREA = 2**18
@@ -17,20 +17,29 @@ AREA = 2**18
 Strip = NDArray[np.float32]
 
 
-def split(pixels: PixelArray, area: int = AREA) -> Iterator[Strip]:
-    """pixels: [H, W, 1 or 3] uint8 or uint16 -> strips [h, W', 3] in 0..1, edges repeated.
+def split(
+    pixels: PixelArray, area: int = AREA, *, multiple: int = HYPER, border: str = "edge"
+) -> Iterator[Strip]:
+    """pixels: [H, W, 1 or 3] uint8 or uint16 -> strips [h, W', 3] in 0..1.
 
-    W' and the sum of all h are multiples of 64, each h one of 16.
+    W' and the sum of all h are multiples of `multiple`, 64 at least, each h one of 16. border: what the
+    picture is extended with on its right and below: its edge, its mirror image (reflect), or zero.
     """
     height, width, _ = pixels.shape
     scale = np.float32(1 / np.iinfo(pixels.dtype).max)
-    columns = np.minimum(np.arange(extended(width)), width - 1)
+    mode: Any = "edge" if border == "zero" else border
+    columns, lines = (
+        np.pad(np.arange(size), (0, max(-size % multiple, HYPER - size)), mode) for size in (width, height)
+    )
     rows = max(1, area // len(columns) // 16) * 16
-    for top in range(0, extended(height), rows):
-        bottom = min(top + rows, extended(height))
-        lines = np.minimum(np.arange(top, bottom), height - 1)
-        strip = pixels[lines[0] : lines[-1] + 1][lines - lines[0]][:, columns]
-        yield np.broadcast_to(strip * scale, (*strip.shape[:2], 3))
+    for top in range(0, len(lines), rows):
+        chosen = lines[top : top + rows]
+        first = chosen.min()
+        strip = pixels[first : chosen.max() + 1][chosen - first][:, columns] * scale
+        if border == "zero":
+            strip[:, width:] = 0
+            strip[max(0, height - top) :] = 0
+        yield np.broadcast_to(strip, (*strip.shape[:2], 3))
 
 
 def join(strips: Iterable[Strip], width: int, height: int, channels: int, bit_depth: int) -> PixelArray:

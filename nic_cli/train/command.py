@@ -61,9 +61,7 @@ def run(
     done = loop.run()
     if task.team.leads:
         crops = 2 if dry_run else COUNTS
-        export(
-            task.network, task.release(), task.pool, folder / "model", realistic=given.realistic, crops=crops
-        )
+        export(task.network, task.release(), task.pool, folder / "model", realism=given.realism, crops=crops)
         say(f"the model of the averaged weights is in {folder / 'model'}")
         say(f"memory: {_memory(task.device):.1f} GB at most")
     return done

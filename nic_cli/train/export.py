@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
+from nic_cli.errors import UsageError
 from nic_cli.train.data import Pool
 from nic_cli.transform.config import WORLD
+from nic_cli.transform.dials import tie
 from nic_cli.transform.exact import Integers
 from nic_cli.transform.native import Native
 from nic_cli.transform.network import Network
-from nic_cli.transform.synthesis import Conditioned
-from nic_cli.zoo.folder import read_folder, write_folder
+from nic_cli.zoo.folder import Parts, read_folder, write_folder
 from nic_cli.zoo.load import Model, folder_of
 
 Counts: TypeAlias = NDArray[np.float64]
@@ -37,20 +38,20 @@ def export(
     pool: Pool,
     folder: Path,
     *,
-    realistic: bool = False,
+    realism: float = 0.0,
     crops: int = COUNTS,
 ) -> None:
     """Write a model folder with these weights and tables that are counted on some training crops.
 
-    realistic: whether other realisms than b = 0 were trained; if not, all give the picture of b = 0.
+    realism: the highest b that was trained; all above give what it gives.
     """
-    averaged = _with(network, weights, realistic)
-    write_folder(folder, averaged, coding_tables(averaged, _counts(averaged, pool, crops)))
+    averaged = _with(network, weights, realism)
+    write_folder(folder, averaged, coding_tables(averaged, _counts(averaged, pool, crops, realism)))
 
 
-def snapshot(network: Network, weights: dict[str, Tensor], device: str, *, realistic: bool = False) -> Model:
+def snapshot(network: Network, weights: dict[str, Tensor], device: str, *, realism: float = 0.0) -> Model:
     """A model ready to code with these weights, in memory, to measure real files while training."""
-    averaged = _with(network, weights, realistic).cpu()
+    averaged = _with(network, weights, realism).cpu()
     tables = coding_tables(averaged)
     integers = Integers.of(averaged.scales).to(torch.float32, device)
     return Model(
@@ -58,15 +59,13 @@ def snapshot(network: Network, weights: dict[str, Tensor], device: str, *, reali
     )
 
 
-def _with(network: Network, weights: dict[str, Tensor], realistic: bool) -> Network:
+def _with(network: Network, weights: dict[str, Tensor], realism: float) -> Network:
     """A copy of the network with other weights, in the precision that ships."""
     averaged = copy.deepcopy(network)
     with torch.no_grad():
         for name, p in averaged.named_parameters():
             p.copy_(weights[name] if name.startswith("scales.") else weights[name].half())
-    for module in averaged.modules():
-        if isinstance(module, Conditioned) and not realistic:
-            module.alike()
+    tie(averaged, realism)
     return averaged
 
 
@@ -98,8 +97,8 @@ def _mixed(low: int, expected: Counts, weight: float, seen: Counts | None) -> tu
     return from_probabilities(low, (inside + weight * expected) / (seen.sum() + weight))
 
 
-def _counts(network: Network, pool: Pool, crops: int) -> Counts:
-    """[tables, 2 LIMIT + 1]: how often each table meets each value, q around each anchor alike."""
+def _counts(network: Network, pool: Pool, crops: int, realism: float) -> Counts:
+    """[tables, 2 LIMIT + 1]: how often each table meets each value, all q and b alike."""
     config = network.config
     native = Native(copy.deepcopy(network).cpu(), Integers.of(network.scales).to(torch.float32, "cpu"), "cpu")
     wide = 2 * LIMIT + 1
@@ -108,11 +107,12 @@ def _counts(network: Network, pool: Pool, crops: int) -> Counts:
     step = config.q_top / (config.q_anchors - 1)
     side = min(CROP, pool.largest // WORLD * WORLD)
     for crop in pool.crops(crops, side, random).cpu().numpy():
-        y = torch.cat(list(native.analyse([crop.astype(np.float32) / 255])), 1)
+        b = float(draw.uniform(0, realism))
+        y = torch.cat(list(native.analyse([crop.astype(np.float32) / 255], 0.0, b)), 1)
         for anchor in range(config.q_anchors):
             q = float(np.clip((anchor + draw.uniform(-0.5, 0.5)) * step, 0, config.q_top))
-            symbols = native.quantise(y, q)
-            for tables, values in ((symbols.z_tables, symbols.z), (symbols.r_tables, symbols.r)):
+            symbols = native.quantise(y, q, b)
+            for tables, values in symbols.parts:
                 kept = (tables >= config.skip) & (np.abs(values) <= LIMIT)
                 places = tables[kept].astype(np.intp) * wide + values[kept] + LIMIT
                 counts += np.bincount(places, minlength=counts.size)
@@ -135,6 +135,10 @@ def _expected(network: Network) -> Counts:
 def initial(network: Network, name: str) -> None:
     """Start a network from a model folder or an embedded model; the prior of z starts anew."""
     parts = read_folder(folder_of(name))
+    if not isinstance(parts, Parts):
+        raise UsageError(
+            f"init = {name!r} is a {parts.config.kind} model: only native ones can be trained on"
+        )
     with torch.no_grad():
         for key, p in network.named_parameters():
             if not key.startswith(("prior.", "scales.")):

@@ -87,7 +87,8 @@ class Phase:
     warmup: float = 0.01  # of the phase
     decay: float = 0.2  # of the phase
     train: tuple[str, ...] = ()  # parts of the network; none named means all
-    realism: tuple[float, ...] = (0.0, 0.0)  # b is drawn evenly between these two
+    realism: tuple[float, ...] = (0.0, 0.0)  # b is drawn between these two, each end a quarter of the time
+    turned: float = 0.0  # share of the steps that show another b than the latents are made for
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
     adversarial: Adversarial | None = None
 
@@ -102,6 +103,8 @@ class Phase:
             raise UsageError(f"{where}: warmup and decay are shares of it, 1 together at most")
         if len(self.realism) != 2 or not 0 <= self.realism[0] <= self.realism[1] <= 1:
             raise UsageError(f"{where}: realism is two numbers in 0..1, the lower first")
+        if not 0 <= self.turned <= 1:
+            raise UsageError(f"{where}: turned is a share, 0 to 1")
         Distortion(self.losses)
 
 
@@ -131,9 +134,9 @@ class Recipe:
             raise UsageError("the judge is the network that is trained with: name another one")
 
     @property
-    def realistic(self) -> bool:
-        """Whether any phase trains other realisms than b = 0."""
-        return any(phase.realism[1] > 0 for phase in self.phases)
+    def realism(self) -> float:
+        """The highest b that any phase trains."""
+        return max(phase.realism[1] for phase in self.phases)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:

@@ -101,6 +101,8 @@ class Task:
             p.grad = None
         for _ in range(given.accumulate):
             parts = self._backward(batch // given.accumulate, side, lr_scale)
+        for p in self.trained.values():
+            p.grad = torch.zeros_like(p) if p.grad is None else p.grad  # the encoder's, in a turned step
         parts["gradient"] = self._clip()
         self.muon.step(given.muon * lr_scale)
         self.adam.step(given.adam * lr_scale)
@@ -114,9 +116,11 @@ class Task:
         """Gradients and parts of one pass; all its samples share one realism, each has its own rate."""
         x = self.pool.crops(batch, side, self.random).float() / 255
         q = drawn_q(batch, self.network.config.q_top, self.random, self.device)
-        low, high = self.phase.realism
-        b = low + (high - low) * (float(torch.rand(1)) if high > low else 0.0)
-        out = self.network(x - 0.5, q, x.new_tensor([b]), self.precision)
+        made = b = self._realism()
+        if self.phase.turned and float(torch.rand(1)) < self.phase.turned:
+            b = self._realism()
+        shown = x.new_tensor([b]) if b != made else None
+        out = self.network(x - 0.5, q, x.new_tensor([made]), self.precision, shown)
         found = out.x + 0.5
         loss, parts = rate_distortion(found, x, out, q, self.distortion, b)
         loss = loss / self.optimiser.accumulate
@@ -129,6 +133,12 @@ class Task:
             loss = loss + (found * scaled(self.adversary.pull(found, x, q, y), gradient, share)).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return parts | self.adversary.learn(found.detach(), x, q, y, lr_scale)
+
+    def _realism(self) -> float:
+        """A b of the phase's range; its ends are drawn a quarter of the time each, they are the anchors."""
+        low, high = self.phase.realism
+        share = 2 * float(torch.rand(1)) - 0.5 if high > low else 0.0
+        return low + (high - low) * min(max(share, 0.0), 1.0)
 
     def _clip(self) -> Tensor:
         """Scale all gradients to the norm limit; a gradient that is not finite becomes none at all."""

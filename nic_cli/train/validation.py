@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import torch
@@ -23,28 +24,26 @@ RATES, REALISMS = (0.0, 1.5, 3.0, 4.5), (0.0, 0.5, 1.0)
 
 
 def validate(network: Network, weights: dict[str, Tensor], recipe: Recipe, device: str) -> dict[str, float]:
-    """Means over the validation pictures at a few q, and at other b than 0 if those are trained.
+    """Means over the validation pictures at a few q, and at each b of 0, 0.5 and 1 that is trained.
 
     bpp of whole files, PSNR, MS-SSIM in dB, structure and the judge's distance (0 is best) as names
     like `psnr@1.5` and `psnr@1.5,0.5` for q = 1.5, b = 0.5. Nothing when there are no validation pictures.
     """
     if not recipe.data.validation:
         return {}
-    model = snapshot(network, weights, device, realistic=recipe.realistic)
+    model = snapshot(network, weights, device, realism=recipe.realism)
     rates = [q for q in RATES if q <= model.config.q_top]
-    realisms = REALISMS if recipe.realistic else REALISMS[:1]
+    realisms = [b for b in REALISMS if b <= recipe.realism]
     judge = Distance(recipe.judge, "cpu") if recipe.judge.network else None
     rows: dict[str, list[float]] = {}
     for pixels in _pictures(recipe):
         picture = from_array(pixels)
-        for q in rates:
-            container = codec.encode(picture, model, q=q, b=0)
+        for q, b in product(rates, realisms):
+            container = codec.encode(picture, model, q=q, b=b)
             bpp = 8 * len(file.pack(container)) / (picture.width * picture.height)
-            rows.setdefault(f"bpp@{q:g}", []).append(bpp)
-            for b in realisms:
-                back = codec.decode(container, model, b=b).pixels
-                for name, value in _measures(back, pixels, judge).items():
-                    rows.setdefault(f"{name}@{q:g}" + (f",{b:g}" if b else ""), []).append(value)
+            measured = {"bpp": bpp} | _measures(codec.decode(container, model).pixels, pixels, judge)
+            for name, value in measured.items():
+                rows.setdefault(f"{name}@{q:g}" + (f",{b:g}" if b else ""), []).append(value)
     return {name: sum(values) / len(values) for name, values in rows.items()}
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.dials import interpolate
 from nic_cli.transform.layers import Block, Dense, shuffle, unshuffle, widened
-from nic_cli.transform.rate import interpolate
 
 
 class HyperAnalysis(nn.Module):

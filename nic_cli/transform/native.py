@@ -5,18 +5,18 @@ Arrays go in and come out as numpy; the latent plane in between stays a tensor o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.config import WORLD, ModelConfig
 from nic_cli.transform.context import merged, phase_of
 from nic_cli.transform.exact import Z_LIMIT, Integers
 from nic_cli.transform.network import Network
-from nic_cli.types import IndexArray, IntArray, Symbols
+from nic_cli.types import IndexArray, IntArray, Notes, Symbols, Take
 
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
 POSITIONS = (
@@ -27,6 +27,10 @@ POSITIONS = (
 class Native:
     """The transforms in floats and the scale network in integers, on one device."""
 
+    exact = True  # tables follow from integers alone
+    rated = False  # the analysis is the same for every q, the synthesis too
+    multiple, border = WORLD, "edge"  # what pictures are extended to, and with
+
     def __init__(
         self, network: Network, integers: Integers, device: str, dtype: torch.dtype = torch.float32
     ) -> None:
@@ -36,17 +40,17 @@ class Native:
         self.integers, self.device = integers, device
 
     @torch.inference_mode()
-    def analyse(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[Tensor]:
-        """Strips [h, W, 3] in 0..1 -> strips of latents [1, h', W/16, latent], before any gain."""
+    def analyse(self, strips: Iterable[NDArray[np.float32]], q: float, b: float) -> Iterator[Tensor]:
+        """Strips [h, W, 3] in 0..1 -> strips of latents [1, h', W/16, latent] for realism b, ungained."""
         tensors = (
             torch.from_numpy(strip - np.float32(0.5)).to(self.device, self.dtype)[None] for strip in strips
         )
-        yield from self.network.analysis.stream(tensors)
+        yield from self.network.analysis.stream(tensors, b)
 
     @torch.inference_mode()
-    def quantise(self, y: Tensor, q: float) -> Symbols:
-        """One tile of latents [1, H, W, latent] -> its symbols at rate q."""
-        y = y * self.network.gains(self._q(q))[0]
+    def quantise(self, y: Tensor, q: float, b: float) -> Symbols:
+        """One tile of latents [1, H, W, latent], made for realism b -> its symbols at rate q."""
+        y = y * self.network.gains(self._tensor(q), self._tensor(b))[0]
         z = self.network.hyper_analysis(y, self.dtype).round().clamp(-Z_LIMIT, Z_LIMIT)
         tables = self.integers(z, q)
         skipped = (tables < self.config.skip).to(self.device)
@@ -57,17 +61,22 @@ class Native:
             residuals.append(r.masked_fill_(phase_of(skipped, phase), 0))
             return means + r
 
-        features = self.network.hyper_synthesis(z, self._q(q), self.dtype)
+        features = self.network.hyper_synthesis(z, self._tensor(q), self.dtype)
         self.network.context(features, reveal)
         z_array = _integers(z)
-        return Symbols(
-            z_array,
-            self.z_tables(z_array.shape[0], z_array.shape[1], q),
-            _integers(merged(residuals)),
-            _indices(tables),
-        )
+        r_array = _integers(merged(residuals))
+        z_tables = self._z_tables(z_array.shape[0], z_array.shape[1], q)
+        return Symbols(z_array, r_array, ((z_tables, z_array), (_indices(tables), r_array)))
 
-    def z_tables(self, height: int, width: int, q: float) -> IndexArray:
+    def parse(
+        self, take: Take, notes: Notes, height: int, width: int, q: float, b: float
+    ) -> tuple[IntArray, IntArray, Callable[[], Tensor]]:
+        """Take the symbols of a tile of height x width latents; its latents when called for."""
+        z = take(self._z_tables(height // 4, width // 4, q))
+        r = take(self._r_tables(z, q))
+        return z, r, lambda: self._dequantise(z, r, q, b)
+
+    def _z_tables(self, height: int, width: int, q: float) -> IndexArray:
         """Tables of a z of [height, width, hyper]: by channel, at the anchor of q nearest to it."""
         step = round(self.config.q_top * 4096) // (self.config.q_anchors - 1)
         anchor = min((round(q * 4096) + step // 2) // step, self.config.q_anchors - 1)
@@ -77,28 +86,33 @@ class Native:
         )
 
     @torch.inference_mode()
-    def r_tables(self, z: IntArray, q: float) -> IndexArray:
+    def _r_tables(self, z: IntArray, q: float) -> IndexArray:
         """Tables of the residuals, from the integers of z [h, w, hyper] alone: exact."""
         return _indices(self.integers(torch.from_numpy(z)[None], q))
 
     @torch.inference_mode()
-    def dequantise(self, z: IntArray, r: IntArray, q: float) -> Tensor:
+    def _dequantise(self, z: IntArray, r: IntArray, q: float, b: float) -> Tensor:
         """Symbols of one tile -> latents [1, H, W, latent], gains undone."""
         residuals = torch.from_numpy(r).to(self.device, self.dtype)[None]
         z_tensor = torch.from_numpy(z).to(self.device, self.dtype)[None]
-        features = self.network.hyper_synthesis(z_tensor, self._q(q), self.dtype)
+        features = self.network.hyper_synthesis(z_tensor, self._tensor(q), self.dtype)
         _, y = self.network.context(features, lambda phase, means: means + phase_of(residuals, phase))
-        latents: Tensor = y * self.network.gains(self._q(q))[1]
+        latents: Tensor = y * self.network.gains(self._tensor(q), self._tensor(b))[1]
         return latents
 
     @torch.inference_mode()
-    def synthesise(self, strips: Iterable[Tensor], b: float) -> Iterator[NDArray[np.float32]]:
-        """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1."""
-        for strip in self.network.synthesis.stream(_thin(strips), b):
+    def synthesise(
+        self, strips: Iterable[Tensor], q: float, made: float, shown: float
+    ) -> Iterator[NDArray[np.float32]]:
+        """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
+
+        made: the realism b that the latents are made for; shown: the one that the pixels shall have.
+        """
+        for strip in self.network.synthesis.stream(_thin(strips), made, shown):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
-    def _q(self, q: float) -> Tensor:
-        return torch.tensor([q], device=self.device, dtype=self.dtype)
+    def _tensor(self, dial: float) -> Tensor:
+        return torch.tensor([dial], device=self.device, dtype=self.dtype)
 
 
 def _thin(strips: Iterable[Tensor]) -> Iterator[Tensor]:

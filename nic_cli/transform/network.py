@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from nic_cli.transform.analysis import Analysis
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.context import Context, phase_of
+from nic_cli.transform.dials import Gains
 from nic_cli.transform.exact import Z_LIMIT, ScaleNetwork, round_
 from nic_cli.transform.hyper import HyperAnalysis, HyperPrior, HyperSynthesis
-from nic_cli.transform.rate import Gains
 from nic_cli.transform.synthesis import Synthesis
 
 
@@ -42,10 +42,23 @@ class Network(nn.Module):
         self.synthesis = Synthesis(config)
         self.prior = HyperPrior(config)
 
-    def forward(self, x: Tensor, q: Tensor, b: Tensor, precision: torch.dtype, noisy: bool = True) -> Pass:
-        """x: [N, H, W, 3] minus 1/2; q: [N]; b: [1]. The rate sees noise, the rest sees rounding."""
-        inward, outward = self.gains(q)
-        y = self.analysis(x, precision) * inward
+    def forward(
+        self,
+        x: Tensor,
+        q: Tensor,
+        b: Tensor,
+        precision: torch.dtype,
+        shown: Tensor | None = None,
+        noisy: bool = True,
+    ) -> Pass:
+        """x: [N, H, W, 3] minus 1/2; q: [N]; b, shown: [1]. The rate sees noise, the rest sees rounding.
+
+        shown: another realism for the synthesis than the b that the latents are made for; from it
+        the encoder learns nothing, since it never knows how a file will be looked at.
+        """
+        inward, outward = self.gains(q, b)
+        y = self.analysis(x, b, precision) * inward
+        y = y if shown is None else y.detach()
         z_float = self.hyper_analysis(y, precision)
         z = round_(z_float).clamp(-Z_LIMIT, Z_LIMIT)
         sigma = self.sigma(self.scales(z, q))
@@ -58,7 +71,7 @@ class Network(nn.Module):
         r = y - means + (torch.rand_like(y) - 0.5) if noisy else y_hat - means
         z_bits = self.prior(z_float + (torch.rand_like(z) - 0.5) if noisy else z, q)
         y_hat = y_hat * outward
-        x_hat = self.synthesis(y_hat, b, precision)
+        x_hat = self.synthesis(y_hat, b, b if shown is None else shown, precision)
         return Pass(x_hat, y_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
 
     def sigma(self, indices: Tensor) -> Tensor:

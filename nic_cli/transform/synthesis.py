@@ -1,45 +1,21 @@
-"""Latents to pixels: the analysis upside down, wider, and conditioned on the realism b."""
+"""Latents to pixels: the analysis upside down, wider, and conditioned on two realisms.
+
+One is what the latents were made for, which says where their bits went; the other is what the
+picture shall show, which may be chosen anew for every look at a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense, product, shuffle, widened
-from nic_cli.transform.rate import interpolate
+from nic_cli.transform.dials import Conditioned
+from nic_cli.transform.layers import Dense, product, shuffle, widened
 from nic_cli.transform.rows import taken, through, with_room, without_room
-
-
-class Conditioned(nn.Module):
-    """A block whose depthwise outputs are scaled and shifted by b, at no cost once folded."""
-
-    def __init__(self, width: int, anchors: int) -> None:
-        super().__init__()
-        self.block = Block(width)
-        self.scale = nn.Parameter(torch.ones(anchors, width))
-        self.shift = nn.Parameter(torch.zeros(anchors, width))
-
-    def forward(self, x: Tensor, b: Tensor) -> Tensor:
-        """x: [N, H, W, C]; b: [1], one realism for the whole batch, in 0..1."""
-        return self.block(x, *self._condition(b))  # type: ignore[no-any-return]
-
-    def _condition(self, b: Tensor) -> tuple[Tensor, Tensor]:
-        return interpolate(self.scale, b, 1.0)[0], interpolate(self.shift, b, 1.0)[0]
-
-    @torch.no_grad()
-    def alike(self) -> None:
-        """Give every realism the condition of b = 0: for a network trained at b = 0 only."""
-        self.scale.copy_(self.scale[:1].expand_as(self.scale).clone())
-        self.shift.copy_(self.shift[:1].expand_as(self.shift).clone())
-
-    def rows_at(self, b: Tensor) -> Callable[[Tensor], Tensor]:
-        """The block by rows at one realism, scale and shift folded into its depthwise layer."""
-        kernel, bias = self.block.conditioned(*self._condition(b))
-        return lambda x: self.block.rows(x, kernel, bias)
 
 
 class Tail(nn.Module):
@@ -82,30 +58,31 @@ class Synthesis(nn.Module):
         super().__init__()
         coarse, fine = config.synthesis_coarse, config.synthesis_fine
         self.stem = Dense(config.latent, coarse)
+        anchors = config.b_anchors, config.b_anchors
         self.coarse = nn.ModuleList(
-            Conditioned(coarse, config.b_anchors) for _ in range(config.synthesis_coarse_depth)
+            Conditioned(coarse, *anchors) for _ in range(config.synthesis_coarse_depth)
         )
         self.up = Dense(coarse, 4 * fine)
-        self.fine = nn.ModuleList(
-            Conditioned(fine, config.b_anchors) for _ in range(config.synthesis_fine_depth)
-        )
+        self.fine = nn.ModuleList(Conditioned(fine, *anchors) for _ in range(config.synthesis_fine_depth))
         self.tail = Tail(fine)
         self.skip = Dense(config.latent, 768, bias=False)
 
-    def forward(self, y: Tensor, b: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """The whole picture at once; b: [1] in 0..1; `precision` is that of the deep branch."""
+    def forward(
+        self, y: Tensor, made: Tensor, shown: Tensor, precision: torch.dtype = torch.float32
+    ) -> Tensor:
+        """The whole picture at once; made, shown: [1] in 0..1; `precision` is that of the deep branch."""
         h = self.stem(y.to(precision))
         for block in self.coarse:
-            h = block(h, b)
+            h = block(h, made, shown)
         h = shuffle(self.up(h), 2)
         for block in self.fine:
-            h = block(h, b)
+            h = block(h, made, shown)
         return shuffle(widened(self.tail(h)) + shuffle(self.skip(y), 2), 8)
 
-    def stream(self, strips: Iterable[Tensor], b: float) -> Iterator[Tensor]:
+    def stream(self, strips: Iterable[Tensor], made: float, shown: float) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels."""
         skips: list[Tensor] = []
-        realism = self.stem.weight.new_tensor([b])
+        realisms = [self.stem.weight.new_tensor([b]) for b in (made, shown)]
 
         def deep() -> Iterator[Tensor]:
             for strip in strips:
@@ -114,9 +91,9 @@ class Synthesis(nn.Module):
 
         h = deep()
         for block in self.coarse:
-            h = through(block.rows_at(realism), h)  # type: ignore[operator]
+            h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
         h = (with_room(shuffle(self.up(rows), 2)) for rows in map(without_room, h))
         for block in self.fine:
-            h = through(block.rows_at(realism), h)  # type: ignore[operator]
+            h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
         for rows in through(self.tail.rows, h):
             yield shuffle(rows + taken(skips, rows.shape[1]), 8)

@@ -10,6 +10,8 @@ from nic_cli.errors import ModelError
 from nic_cli.zoo.pins import pins_of
 from nic_cli.zoo.table import CONFIG, LIMITS, WEIGHTS, File
 
+PIECE = 2**20  # bytes that are hashed at a time
+
 
 def read_files(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS)) -> dict[str, bytes]:
     """The bytes of a folder's files, each read once and, in the hub's cache, checked. Raises ModelError."""
@@ -23,17 +25,44 @@ def read_files(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS)) -> dict[s
 
 def check(data: bytes, pinned: File | None, where: str) -> None:
     """Raise ModelError unless the bytes are those that were pinned."""
+    compare(File(len(data), hashlib.sha256(data).hexdigest()), pinned, where)
+
+
+def compare(found: File, pinned: File | None, where: str) -> None:
+    """Raise ModelError unless a file is the one that was pinned."""
     if pinned is None:
         raise ModelError(f"{where}: not among the files that are pinned for this model")
-    if len(data) != pinned.size:
+    if found.size != pinned.size:
         raise ModelError(
-            f"{where}: {len(data):,} bytes in place of {pinned.size:,}: get it again with nic models pull"
+            f"{where}: {found.size:,} bytes in place of {pinned.size:,}: get it again with nic models pull"
         )
-    if (found := hashlib.sha256(data).hexdigest()) != pinned.sha256:
+    if found.sha256 != pinned.sha256:
         raise ModelError(
-            f"{where}: SHA-256 {found[:12]}... in place of {pinned.sha256[:12]}...: not the right model: "
-            "get it again with nic models pull"
+            f"{where}: SHA-256 {found.sha256[:12]}... in place of {pinned.sha256[:12]}...: "
+            "not the right model: get it again with nic models pull"
         )
+
+
+def hashed(folder: Path) -> dict[str, File]:
+    """Size and SHA-256 of each of a model's files; in the hub's cache, checked. Raises ModelError."""
+    pins = pins_of(folder)
+    found = {name: measured(folder / name) for name in present(folder)}
+    for name, file in found.items() if pins else ():
+        compare(file, pins.get(name), str(folder / name))
+    return found
+
+
+def measured(path: Path) -> File:
+    """Size and SHA-256 of a file, read in pieces. Raises ModelError."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as stream:
+            while piece := stream.read(PIECE):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from None
+    return File(size, digest.hexdigest())
 
 
 def hashes(files: Mapping[str, bytes]) -> dict[str, File]:

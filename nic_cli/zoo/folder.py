@@ -9,8 +9,10 @@ encoder and the synthesis may get better without a new id.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,13 +25,15 @@ from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.exact import Integers
 from nic_cli.transform.network import Network
+from nic_cli.transform.research.config import KINDS, ResearchConfig
 from nic_cli.transform.selftest import digest
 from nic_cli.zoo.files import read_files
+from nic_cli.zoo.pins import pins_of
+from nic_cli.zoo.research import TABLE_PARTS, ResearchParts, parse_tensors, read_tensors
 from nic_cli.zoo.table import CONFIG, WEIGHTS
 
 BINDING = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
 TRAINING_ONLY = ("prior.", "scales.")  # of a network in training: not stored as floats
-TABLE_PARTS = ("lows", "sizes", "frequencies")
 
 
 @dataclass(frozen=True)
@@ -61,20 +65,23 @@ def write_folder(folder: Path, network: Network, tables: Tables) -> None:
     (folder / WEIGHTS).write_bytes(save(tensors))
 
 
-def read_folder(folder: Path) -> Parts:
+def read_folder(folder: Path) -> Parts | ResearchParts:
     """Read a model folder; ModelError names the file and what is wrong with it.
 
     What lies in the hub's cache must be what is pinned: the bytes that are hashed are those parsed.
     """
+    if not pins_of(folder):
+        config = _config(read_files(folder, [CONFIG])[CONFIG], folder)
+        if isinstance(config, ResearchConfig):  # of gigabytes, and each file is opened when it is needed
+            return ResearchParts.of(config, partial(read_tensors, folder))
     return parsed(read_files(folder), folder)
 
 
-def parsed(files: Mapping[str, bytes], folder: Path) -> Parts:
+def parsed(files: Mapping[str, bytes], folder: Path) -> Parts | ResearchParts:
     """Parse config.json and model.safetensors. folder: for messages. Raises ModelError."""
-    try:
-        config = ModelConfig.from_json(files[CONFIG].decode("utf-8", "replace"))
-    except RecursionError:
-        raise ModelError(f"{folder / CONFIG}: nested without end: not a model") from None
+    config = _config(files[CONFIG], folder)
+    if isinstance(config, ResearchConfig):
+        return ResearchParts.of(config, partial(parse_tensors, files, folder))
     try:
         tensors = load(files[WEIGHTS])
     except SafetensorError as error:
@@ -96,6 +103,20 @@ def parsed(files: Mapping[str, bytes], folder: Path) -> Parts:
     if len(tables) != config.scales + config.q_anchors * config.hyper:
         raise ModelError(f"{folder / WEIGHTS}: {len(tables)} coding tables do not fit config.json")
     return Parts(config, network, integers, tables, selftest, _id(config, tensors))
+
+
+def _config(data: bytes, folder: Path) -> ModelConfig | ResearchConfig:
+    """What config.json says, by the kind that it names."""
+    text = data.decode("utf-8", "replace")
+    try:
+        table = json.loads(text)
+        if isinstance(table, dict) and table.get("kind") in KINDS:
+            return ResearchConfig.from_table(table)
+    except ValueError as error:
+        raise ModelError(f"{folder / CONFIG}: not JSON: {error}") from None
+    except RecursionError:
+        raise ModelError(f"{folder / CONFIG}: nested without end: not a model") from None
+    return ModelConfig.from_json(text)
 
 
 def _network(config: ModelConfig, tensors: dict[str, Tensor], folder: Path) -> Network:

@@ -13,9 +13,12 @@ from nic_cli.entropy.tables import Tables
 from nic_cli.errors import UsageError
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.native import Native
+from nic_cli.transform.research.config import ResearchConfig
+from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.selftest import carried
 from nic_cli.zoo.find import find
 from nic_cli.zoo.folder import Parts, read_folder
+from nic_cli.zoo.research import ResearchParts
 from nic_cli.zoo.table import DEFAULT
 
 
@@ -25,8 +28,8 @@ class Model:
 
     name: str
     id: bytes
-    config: ModelConfig
-    native: Native
+    config: ModelConfig | ResearchConfig
+    engine: Native | Engine
     tables: Tables
     device: str
 
@@ -40,8 +43,14 @@ def load(name: str | None = None, device: str = "auto", warn: Callable[[str], No
     return ready(read_folder(folder_of(name or DEFAULT)), chosen(device), warn)
 
 
-def ready(parts: Parts, device: str, warn: Callable[[str], None] = warnings.warn) -> Model:
-    """Put what a folder holds on a torch device, once the self-test has passed there. Raises ModelError."""
+def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None] = warnings.warn) -> Model:
+    """Put what a folder holds on a torch device, once the self-test has passed there. Raises ModelError.
+
+    An imported model has no digest to reach: each of its tiles carries a checksum of its symbols.
+    """
+    if isinstance(parts, ResearchParts):
+        engine = Engine(parts.config.kind, parts.members, device)
+        return Model(parts.config.name, parts.id, parts.config, engine, parts.tables, device)
     integers = carried(parts.integers, parts.config, parts.selftest, device, warn)
     native = Native(parts.network, integers, device)
     return Model(parts.config.name, parts.id, parts.config, native, parts.tables, device)

@@ -16,7 +16,8 @@ CARD, CONFIG, WEIGHTS = "README.md", "config.json", "model.safetensors"
 LIMITS = {  # bytes of each file that is ever fetched; all but two may be missing
     CARD: 2**20,
     CONFIG: 2**20,
-    WEIGHTS: 2**30,
+    WEIGHTS: 2**31,
+    **{f"model-{number}.safetensors": 2**31 for number in range(2, 17)},  # of imported checkpoints
     "results.tsv": 2**20,
     "recipe.toml": 2**20,
 }

@@ -1,6 +1,6 @@
 """Rate and fidelity of a model over a folder of pictures, from whole files.
 
-    python -m tests.bench.curve FOLDER [-m MODEL] [-q 0,0.5,...] [-b 0] [--tsv OUT] [--bpp 0.3]
+    python -m tests.bench.curve FOLDER [-m MODEL] [-q 0,0.5,...] [-b 0,0.5] [--tsv OUT] [--bpp 0.3]
 
 Every picture is encoded, packed, unpacked and decoded; bpp counts all bytes of the file. Prints
 the mean curve and, interpolated in log bpp, the PSNR at fixed rates. `--bpp` instead searches
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("-m", "--model")
     parser.add_argument("-q", default="0,0.5,1,1.5,2,2.5,3,3.5,4,4.5,5,5.5,6")
-    parser.add_argument("-b", type=float, default=0.0)
+    parser.add_argument("-b", default="0")
     parser.add_argument("--tsv", type=Path)
     parser.add_argument("--bpp", type=float)
     given = parser.parse_args()
@@ -60,16 +60,18 @@ def main() -> None:
         print(f"lowest {min(reached):.4%}, highest {max(reached):.4%}")
         return
     settings = [float(q) for q in given.q.split(",")]
-    table = np.array([[measure(p, model, q, given.b) for p in pictures] for q in settings])
-    bpp, psnr = 8 * table[..., 0] / pixels, table[..., 1]
-    rising = bool((np.diff(bpp, axis=0) > 0).all())
     lines = ["q\tb\tbpp\tpsnr\tn"]
-    for q, rate, fidelity in zip(settings, bpp.mean(1), psnr.mean(1), strict=True):
-        lines.append(f"{q:g}\t{given.b:g}\t{rate:.5f}\t{fidelity:.4f}\t{len(paths)}")
+    for b in map(float, given.b.split(",")):
+        table = np.array([[measure(p, model, q, b) for p in pictures] for q in settings])
+        bpp, psnr = 8 * table[..., 0] / pixels, table[..., 1]
+        rising = bool((np.diff(bpp, axis=0) > 0).all())
+        for q, rate, fidelity in zip(settings, bpp.mean(1), psnr.mean(1), strict=True):
+            lines.append(f"{q:g}\t{b:g}\t{rate:.5f}\t{fidelity:.4f}\t{len(paths)}")
+        ends = f"bpp from {bpp.mean(1)[0]:.3f} to {bpp.mean(1)[-1]:.3f}"
+        print(f"b {b:g}: {ends}, rising on every picture: {rising}")
+        found = at_rates(bpp.mean(1), psnr.mean(1))
+        print("PSNR at " + ", ".join(f"{r:g} bpp {v:.2f}" for r, v in found.items()))
     print("\n".join(lines))
-    print(f"bpp rises with q on every picture: {rising}; from {bpp.mean(1)[0]:.3f} to {bpp.mean(1)[-1]:.3f}")
-    found = at_rates(bpp.mean(1), psnr.mean(1))
-    print("PSNR at " + ", ".join(f"{r:g} bpp {v:.2f}" for r, v in found.items()))
     if given.tsv:
         given.tsv.write_text("\n".join(lines) + "\n")
 

@@ -1,6 +1,6 @@
 """Do files decode to the same symbols, and to the same pixels within one level, in every arithmetic?
 
-    python -m tests.bench.exactness FOLDER [-q 0,2,4] [--limit N]
+    python -m tests.bench.exactness FOLDER [-m MODEL] [-q 0,2,4] [-b 0] [--limit N]
 
 Encodes each picture once, then verifies and decodes the files in processes of their own with other
 threads, kernels, precision and grouping of rows. Prints mismatches and exits with 1 if there are any.
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ VARIANTS = {  # name: (environment, options of the worker)
     "all rows at once": ({}, {"positions": 1 << 30}),
 }
 
+OF_NATIVE = {"float64", "positions"}
+
 
 def worker(folder: Path, options: dict) -> None:
     """Decode all files of a folder; write checksums and pixels beside them as `out.npz`."""
@@ -41,13 +44,13 @@ def worker(folder: Path, options: dict) -> None:
     from nic_cli.zoo.load import load
 
     torch.set_num_threads(options.get("threads", 2))
-    model = load(None, options.get("device", "cpu"))
+    model = load(options.get("model"), options.get("device", "cpu"))
     if options.get("onednn") is False:
         torch._C._set_mkldnn_enabled(False)
     if options.get("float64"):
-        integers = model.native.integers.to(torch.float64, "cpu")
-        double = native.Native(model.native.network, integers, "cpu", torch.float64)
-        object.__setattr__(model, "native", double)
+        integers = model.engine.integers.to(torch.float64, "cpu")
+        double = native.Native(model.engine.network, integers, "cpu", torch.float64)
+        object.__setattr__(model, "engine", double)
     native.POSITIONS = options.get("positions", native.POSITIONS)
     sums, pixels = {}, {}
     for path in sorted(folder.glob("*.nic")):
@@ -67,12 +70,12 @@ def run(folder: Path, environment: dict, options: dict):
         return json.loads(str(found["sums"])), pixels
 
 
-def compare(folder: Path, variants=None) -> dict[str, tuple[int, int]]:
+def compare(folder: Path, variants=None, model=None) -> dict[str, tuple[int, int]]:
     """For each variant: files whose symbols differ from the first's, and the largest pixel difference."""
     variants = variants or VARIANTS
     results, base = {}, None
     for name, (environment, options) in variants.items():
-        sums, pixels = run(folder, environment, options)
+        sums, pixels = run(folder, environment, {"model": model, **options})
         base = base or (sums, pixels)
         wrong = sum(base[0][key] != sums[key] for key in base[0])
         apart = max(int(np.abs(pixels[key].astype(int) - base[1][key]).max()) for key in base[1])
@@ -83,7 +86,9 @@ def compare(folder: Path, variants=None) -> dict[str, tuple[int, int]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("-m", "--model")
     parser.add_argument("-q", default="0,2,4")
+    parser.add_argument("-b", default="0")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--device", action="append", default=[], help="cuda or mps, decoding there as well")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -96,17 +101,20 @@ def main() -> int:
     from nic_cli.image.reading import read
     from nic_cli.zoo.load import load
 
-    model = load(None, "cpu")
+    model = load(given.model, "cpu")
+    rates = {min(float(q), model.config.q_top) for q in given.q.split(",")}
     with tempfile.TemporaryDirectory() as place:
         paths = sorted(given.folder.glob("*.png"))[: given.limit]
         for path in paths:
             picture = read(path, path.name)
-            for q in map(float, given.q.split(",")):
-                data = file.pack(codec.encode(picture, model, q=q, b=0))
-                (Path(place) / f"{path.stem}-{q:g}.nic").write_bytes(data)
-        variants = VARIANTS | {device: ({}, {"device": device}) for device in given.device}
+            for q, b in product(sorted(rates), map(float, given.b.split(","))):
+                data = file.pack(codec.encode(picture, model, q=q, b=b))
+                (Path(place) / f"{path.stem}-{q:g}-{b:g}.nic").write_bytes(data)
+        # Imported models have neither another precision to run in nor strips of their own.
+        known = {n: v for n, v in VARIANTS.items() if model.engine.exact or not v[1].keys() & OF_NATIVE}
+        variants = known | {device: ({}, {"device": device}) for device in given.device}
         count = len(list(Path(place).glob("*.nic")))
-        results = compare(Path(place), variants)
+        results = compare(Path(place), variants, given.model)
     for name, (wrong, apart) in results.items():
         print(f"{name:24} symbols differ in {wrong} of {count} files; pixels by at most {apart} of 255")
     return int(any(wrong or apart > 1 for wrong, apart in results.values()))

@@ -1,6 +1,6 @@
 """Peak memory, time and seams of one large picture.
 
-    python -m tests.bench.large PICTURE [--size 6000x4000] [-q 2]
+    python -m tests.bench.large PICTURE [-m MODEL] [--size 6000x4000] [-q 2]
 
 The picture is repeated, mirrored at each border, to the size. Encoding and decoding run as the
 real command, each in a process of its own; the peak is that of the largest process.
@@ -9,6 +9,7 @@ real command, each in a process of its own; the peak is that of the largest proc
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -56,14 +57,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--size", default="6000x4000")
+    parser.add_argument("-m", "--model", default="iris")
     parser.add_argument("-q", default="2")
     given = parser.parse_args()
+    os.environ["NIC_MODEL"] = given.model  # of both commands
     width, height = map(int, given.size.split("x"))
     with tempfile.TemporaryDirectory() as place, Image.open(given.picture) as image:
         source, coded, back = (str(Path(place) / n) for n in ("large.png", "large.nic", "back.png"))
         before = mirrored(np.asarray(image.convert("RGB")), width, height)
         Image.fromarray(before).save(source, compress_level=1)
-        seconds, peak = run("encode", source, "-q", given.q, "-b", "0", "-o", coded, "--quiet")
+        seconds, peak = run(
+            "encode", source, "-m", given.model, "-q", given.q, "-b", "0", "-o", coded, "--quiet"
+        )
         print(f"encode  {seconds:.1f} s  peak {peak:.0f} MiB  {Path(coded).stat().st_size} bytes")
         seconds, peak = run("decode", coded, "-o", back, "--quiet")
         print(f"decode  {seconds:.1f} s  peak {peak:.0f} MiB (the larger of both)")

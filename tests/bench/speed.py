@@ -42,6 +42,7 @@ def main() -> None:
     times = (-(-height // pixels.shape[0]), -(-width // pixels.shape[1]), 1)
     picture = Picture(np.ascontiguousarray(np.tile(pixels, times)[:height, :width]))
     model = load(given.model, "cpu")
+    given.q = min(given.q, model.config.q_top)
 
     spent: dict[str, list[float]] = defaultdict(list)
     products: list[float] = []

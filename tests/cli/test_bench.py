@@ -30,7 +30,7 @@ def test_table_csv_json_and_page_hold_the_same_rows(nic, folder):
     done = nic("bench", folder, "--codecs", CODECS, "--anchor", "jpeg", *files)
     assert done.code == 0, done.err
     rows = json.loads(Path("t.json").read_text())["rows"]
-    assert len(rows) == 3 * 6
+    assert len(rows) == 3 * 8  # both realisms of nic
     columns = list(csv.DictReader(io.StringIO(Path("t.csv").read_text())))
     for row, column in zip(rows, columns, strict=True):
         assert list(row) == list(column)
@@ -62,7 +62,7 @@ def test_the_table_fits_80_columns(nic, folder):
 
 def test_bytes_are_those_that_encode_writes(nic, folder):
     nic("encode", folder / "a.png", "-q", "3", "-b", "0", "-o", "a.nic")
-    nic("bench", folder, "--codecs", "nic:q3", "--limit", "1", "--json", "t.json")
+    nic("bench", folder, "--codecs", "nic:q3,b0", "--limit", "1", "--json", "t.json")
     (row,) = json.loads(Path("t.json").read_text())["rows"]
     assert row["bytes"] == Path("a.nic").stat().st_size
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_measured_is_named_and_the_rest_is_measured(nic, folder, 
 def test_a_run_that_was_stopped_goes_on(nic, folder):
     first = nic("bench", folder, "--codecs", CODECS, "--resume", "run.jsonl", "--limit", "2")
     again = nic("bench", folder, "--codecs", CODECS, "--resume", "run.jsonl", "--limit", "2")
-    assert first.code == again.code == 0 and "12 rows were measured before" in again.err
+    assert first.code == again.code == 0 and "16 rows were measured before" in again.err
     untimed = [out.decode().partition("loaded in")[0] for out in (first.out, again.out)]
     assert untimed[0] == untimed[1]
     other = nic("bench", folder, "--codecs", CODECS, "--resume", "run.jsonl", "--metrics", "psnr")
@@ -135,7 +135,7 @@ def test_a_codec_that_fails_is_counted_and_gives_exit_code_1(nic, folder, pixels
     (folder / "deep.png").write_bytes(
         b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
     )
-    done = nic("bench", folder, "--codecs", "nic:q3,jpeg:q50", "--anchor", "nic")
+    done = nic("bench", folder, "--codecs", "nic:q3,b0,jpeg:q50", "--anchor", "nic")
     assert done.code == 1 and "nic: deep.png: jpeg q50: ValueError: jpeg takes 8 bits" in done.err
     speed = done.out.decode().partition("Speed")[2]
     assert [line.split()[-1] for line in speed.splitlines() if line.startswith("jpeg")] == ["1"]

@@ -47,7 +47,7 @@ def main() -> None:
     coded = {"AVIF": largest_under(image, target, "AVIF", speed=4)}
     limit = len(coded["AVIF"])  # its settings are the coarsest: the others meet its size
     coded["JPEG"] = largest_under(image, limit, "JPEG", optimize=True)
-    container = codec.encode(from_array(pixels), model, b=0, target_bytes=limit)
+    container = codec.encode(from_array(pixels), model, b=0.75, target_bytes=limit)
     ours = Image.fromarray(codec.decode(container, model).pixels)
     panels = [("original", image, pixels.size), ("nic", ours, len(file.pack(container)))]
     for kind, stream in coded.items():

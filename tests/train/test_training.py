@@ -204,7 +204,7 @@ def test_an_export_codes_pictures_and_can_be_trained_further(recipe, tmp_path, p
     assert codec.decode(container, model).pixels.shape == picture.pixels.shape
 
     further = ready(replace(recipe, init=str(tmp_path / "tiny")))
-    skips = further.network.analysis.skip.weight, model.native.network.analysis.skip.weight
+    skips = further.network.analysis.skip.weight, model.engine.network.analysis.skip.weight
     assert torch.equal(*skips)
     assert np.isfinite(float(further.step(0.1, 0.0)["loss"]))
 
@@ -243,7 +243,8 @@ def test_resuming_from_nothing_is_refused(tmp_path, pictures):
     ("text", "words"),
     [("[model]\nlatent = 3", "no name"), ("x = 1\n" + TINY, "x"), (TINY + "\n[data]\n", "not TOML"),
      (TINY.replace("copies", "kopies"), "kopies"), (TINY.replace("latent = 24", "latent = 0"), "latent"),
-     (TINY + "[[phase]]\ntrain = ['decoder']", "decoder"), (TINY + "[[phase]]\nrealism = [0.5, 2]", "0..1"),
+     (TINY + "[[phase]]\ntrain = ['decoder']", "decoder"), (TINY + "[[phase]]\nrealism = [0.5, 2]", "0..1"), 
+     (TINY + "[[phase]]\nturned = 2", "share"),
      (TINY + "[[phase]]\n[phase.losses]\nbeauty = 1", "beauty"), (TINY + "[[phase]]\ndecay = 1.5", "shares"),
      (TINY + "[[phase]]\nsteps = 5\n[[phase]]\n", "not some"), (TINY + "[[phase]]\nshare = 'x'", "float"),
      (TINY.replace("late_batch = 1", "accumulate = 3"), "divide")],
@@ -289,8 +290,36 @@ def test_biases_of_the_deep_branches_move_slowly(recipe):
     before = {n: p.detach().clone() for n, p in task.network.named_parameters()}
     task.step(1.0, 0.0)
     moved = {n: float((p - before[n]).detach().abs().max()) for n, p in task.network.named_parameters()}
-    assert 0 < moved["analysis.fine.0.expand_bias"] < 0.1 * moved["hyper_analysis.fine.expand_bias"]
+    assert 0 < moved["analysis.fine.0.block.expand_bias"] < 0.1 * moved["hyper_analysis.fine.expand_bias"]
     assert 0 < moved["synthesis.coarse.0.shift"] < 0.1 * moved["synthesis.coarse.0.scale"]
+
+
+def test_the_encoder_learns_nothing_from_a_realism_that_it_was_not_asked_for(recipe):
+    """What it makes for b = 0 must not lean towards how some will look at it."""
+    task = ready(recipe)
+    x, q, made = torch.rand(1, 64, 64, 3) - 0.5, torch.tensor([2.0]), torch.zeros(1)
+    for shown, taught in ((None, True), (torch.tensor([0.5]), False)):
+        out = task.network(x, q, made, torch.float32, shown)
+        (out.x.square().mean() + out.y_bits.sum()).backward()
+        assert (task.network.analysis.skip.weight.grad is not None) == taught
+        assert task.network.synthesis.skip.weight.grad is not None
+        task.network.zero_grad()
+
+
+def test_a_turned_step_trains_like_any_other(recipe):
+    task = ready(replace(recipe, phases=(Phase("x", realism=(0.0, 0.5), turned=1.0),)))
+    before = {n: p.detach().clone() for n, p in task.network.named_parameters()}
+    for _ in range(2):
+        assert torch.isfinite(task.step(1.0, 0.0)["loss"])
+    after = dict(task.network.named_parameters())
+    assert not torch.equal(after["synthesis.coarse.0.scale"], before["synthesis.coarse.0.scale"])
+
+
+def test_both_ends_of_a_range_of_realism_are_drawn_most(recipe):
+    task = ready(replace(recipe, phases=(Phase("x", realism=(0.25, 0.75)),)))
+    drawn = [task._realism() for _ in range(400)]
+    assert 0.25 <= min(drawn) and max(drawn) <= 0.75
+    assert all(60 < drawn.count(end) < 140 for end in (0.25, 0.75))
 
 
 def test_a_unit_below_zero_everywhere_finds_back():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.context import merged, phase_of
+from nic_cli.transform.dials import Conditioned, Gains, interpolate, tie
 from nic_cli.transform.layers import Block, product, shuffle, unshuffle
 from nic_cli.transform.network import gaussian_bits
-from nic_cli.transform.rate import Gains, interpolate
 
 
 def test_a_block_is_its_formula():
@@ -78,7 +79,7 @@ def test_a_value_far_outside_still_has_a_slope():
 
 def test_gains_grow_with_q_at_the_start():
     gains = Gains(ModelConfig("test"))
-    inward, outward = gains(torch.tensor([0.0, 0.25, 3.0, 6.0]))
+    inward, outward = gains(torch.tensor([0.0, 0.25, 3.0, 6.0]), torch.tensor([0.3]))
     assert (inward[1:] > inward[:-1]).all()
     assert torch.allclose(inward * outward, torch.ones_like(inward), atol=1e-5)
 
@@ -88,6 +89,42 @@ def test_interpolation_meets_its_anchors():
     assert torch.allclose(interpolate(anchors, torch.linspace(0, 6, 13), 6.0), anchors, atol=1e-5)
     middle = interpolate(anchors, torch.tensor([0.25]), 6.0)
     assert torch.allclose(middle, (anchors[:1] + anchors[1:2]) / 2, atol=1e-6)
+
+
+def test_gains_and_conditions_meet_their_anchors_of_realism():
+    gains, block = Gains(ModelConfig("test")), Conditioned(4, 3, 3)
+    for p in (gains.inward, block.scale, block.shift):
+        torch.nn.init.normal_(p)
+    inward, _ = gains(torch.tensor([6.0]), torch.tensor([0.5]))
+    assert torch.allclose(inward[0, 0, 0].log(), gains.inward[1, -1], atol=1e-5)
+    x = torch.randn(1, 5, 5, 4)
+    found = block(x, torch.tensor([0.5]), torch.tensor([0.25]))
+    middle = [(p[1, 0] + p[1, 1]) / 2 for p in (block.scale, block.shift)]
+    assert torch.allclose(found, block.block(x, *middle), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "top, same, other", [(0.0, [0.5, 1.0], []), (0.5, [1.0], [0.0]), (1.0, [], [0.0, 0.5])]
+)
+def test_realisms_above_the_highest_trained_are_tied_to_it(top, same, other):
+    torch.manual_seed(0)
+    network = nn.ModuleList([Gains(ModelConfig("test", latent=4)), Conditioned(4, 3), Conditioned(4, 3, 3)])
+    for p in network.parameters():
+        torch.nn.init.normal_(p)
+    tie(network, top)
+
+    def given(b):
+        q, b, x = torch.ones(1), torch.tensor([b]), torch.ones(1, 3, 3, 4)
+        return torch.cat(
+            [
+                *(g.flatten() for g in network[0](q, b)),
+                network[1](x, b).flatten(),
+                network[2](x, b, b).flatten(),
+            ]
+        )
+
+    assert all(torch.equal(given(b), given(top)) for b in same)
+    assert not any(torch.allclose(given(b), given(top)) for b in other)
 
 
 @pytest.mark.parametrize(

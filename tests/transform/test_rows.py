@@ -6,13 +6,21 @@ import pytest
 import torch
 
 from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.network import Network
+
+MADE, SHOWN = torch.tensor([0.75]), torch.tensor([0.3])
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return Network(ModelConfig("test")).requires_grad_(False)
+    network = Network(ModelConfig("test")).requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, Conditioned):  # so that each realism is another network
+            module.scale.add_(torch.randn_like(module.scale), alpha=0.3)
+            module.shift.add_(torch.randn_like(module.shift), alpha=0.3)
+    return network
 
 
 @pytest.fixture(params=[1, 2], autouse=True)
@@ -28,21 +36,21 @@ def as_in_use(request):
 @pytest.mark.parametrize("rows", [16, 48, 128, 320])
 def test_streamed_analysis_equals_the_whole_picture(network, rows):
     x = torch.rand(1, 320, 192, 3) - 0.5
-    whole = network.analysis(x)
-    streamed = torch.cat(list(network.analysis.stream(x.split(rows, 1))), 1)
+    whole = network.analysis(x, MADE)
+    streamed = torch.cat(list(network.analysis.stream(x.split(rows, 1), 0.75)), 1)
     assert torch.equal(whole, streamed)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8, 20])
 def test_streamed_synthesis_equals_the_whole_picture(network, rows):
     y = torch.randn(1, 20, 12, 256)
-    whole = network.synthesis(y, torch.tensor([0.3]))
-    streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.3)), 1)
+    whole = network.synthesis(y, MADE, SHOWN)
+    streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.75, 0.3)), 1)
     assert torch.equal(whole, streamed)
 
 
 def test_a_streamed_picture_depends_on_its_context_rows(network):
     """The control: without the rows kept between strips the equality above must fail."""
     x = torch.rand(1, 320, 192, 3) - 0.5
-    apart = torch.cat([network.analysis(strip) for strip in x.split(160, 1)], 1)
-    assert not torch.equal(network.analysis(x), apart)
+    apart = torch.cat([network.analysis(strip, MADE) for strip in x.split(160, 1)], 1)
+    assert not torch.equal(network.analysis(x, MADE), apart)

@@ -19,7 +19,10 @@ from ..cli.conftest import Result, Stream
 from ..hub_server import Hub
 
 CARD_TEXT = b"---\nlicense: cc-by-4.0\nlibrary_name: nic\n---\n\n# tiny\n"
-VARIABLES = ("NIC_MODEL", "NIC_DEVICE", "NIC_DEBUG", "HF_HUB_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+VARIABLES = (
+    "NIC_MODEL", "NIC_DEVICE", "NIC_DEBUG", "NO_COLOR", "FORCE_COLOR",
+    "HF_HUB_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN",
+)  # fmt: skip
 
 
 def tiny_network(seed: int):

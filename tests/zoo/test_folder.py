@@ -28,7 +28,7 @@ def changed(folder, change):
 
 
 def test_the_embedded_model_loads_and_passes_its_self_test(model):
-    assert model.name == "iris" and len(model.id) == 8 and model.native.integers.q_bias.dtype == torch.float32
+    assert model.name == "iris" and len(model.id) == 8 and model.engine.integers.q_bias.dtype == torch.float32
 
 
 def test_a_copy_in_a_folder_is_the_same_model(folder, model):

@@ -1,0 +1,92 @@
+"""What the dials turn: gains around the quantiser by rate q and realism b, conditions of blocks by b.
+
+Gained variational autoencoders (Cui et al., CVPR 2021): y is multiplied before quantisation and
+by separate, learned gains after it, their logarithms interpolated linearly between anchors. Ours
+depend on b as well, and so do the blocks of the analysis: the least squared error and the best
+structure to the eye want the bits in different places, dark and faint detail above all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.layers import Block
+
+START = 0.83  # ln(0.342 sqrt(lambda)) at q = 0: a step near 1/8 of an orthonormal coefficient at mid rate
+
+
+def interpolate(anchors: Tensor, q: Tensor, q_top: float) -> Tensor:
+    """anchors: [A, ...] at q = 0..q_top; q: [N] -> [N, ...], linear in between."""
+    at = (q / q_top * (anchors.shape[0] - 1)).clamp(0, anchors.shape[0] - 1)
+    low = at.floor().long().clamp(max=anchors.shape[0] - 2)
+    part = (at - low).reshape(-1, *(1,) * (anchors.ndim - 1))
+    return anchors[low] * (1 - part) + anchors[low + 1] * part
+
+
+class Gains(nn.Module):
+    """Log-gains of the latent channels: `inward` before the quantiser, `outward` after it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.q_top = config.q_top
+        # Half the slope of ln lambda, see train.losses.rate.
+        start = (START + torch.linspace(0, config.q_top, config.q_anchors) / 2)[:, None]
+        shape = config.b_anchors, config.q_anchors, config.latent
+        self.inward = nn.Parameter(start.expand(shape).clone())
+        self.outward = nn.Parameter(-start.expand(shape).clone())
+
+    def forward(self, q: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """q: [N]; b: [1] -> two gains [N, 1, 1, C], to multiply y and the dequantised y with."""
+        inward, outward = (
+            interpolate(interpolate(anchors, b, 1.0)[0], q, self.q_top).exp()
+            for anchors in (self.inward, self.outward)
+        )
+        return inward[:, None, None, :], outward[:, None, None, :]
+
+
+class Conditioned(nn.Module):
+    """A block whose depthwise outputs are scaled and shifted by one or two realisms.
+
+    That costs nothing, since both fold into the depthwise layer.
+    """
+
+    def __init__(self, width: int, *anchors: int) -> None:
+        super().__init__()
+        self.block = Block(width)
+        self.scale = nn.Parameter(torch.ones(*anchors, width))
+        self.shift = nn.Parameter(torch.zeros(*anchors, width))
+
+    def forward(self, x: Tensor, *b: Tensor) -> Tensor:
+        """x: [N, H, W, C]; b: [1] for each axis of anchors, one realism for the whole batch, in 0..1."""
+        return self.block(x, *self._condition(*b))  # type: ignore[no-any-return]
+
+    def rows_at(self, *b: Tensor) -> Callable[[Tensor], Tensor]:
+        """The block by rows at one realism, scale and shift folded into its depthwise layer."""
+        kernel, bias = self.block.conditioned(*self._condition(*b))
+        return lambda x: self.block.rows(x, kernel, bias)
+
+    def _condition(self, *b: Tensor) -> tuple[Tensor, Tensor]:
+        scale: Tensor = self.scale
+        shift: Tensor = self.shift
+        for at in b:
+            scale, shift = interpolate(scale, at, 1.0)[0], interpolate(shift, at, 1.0)[0]
+        return scale, shift
+
+
+@torch.no_grad()
+def tie(network: nn.Module, top: float) -> None:
+    """Give all realisms above `top`, the highest that was trained, what the anchor there has."""
+    for module in network.modules():
+        if not isinstance(module, (Gains, Conditioned)):
+            continue
+        for p in module.parameters(recurse=False):
+            axes = 1 if isinstance(module, Gains) else p.ndim - 1
+            for axis in range(axes):
+                last = round(top * (p.shape[axis] - 1))
+                trained = p.narrow(axis, last, 1).clone()
+                beyond = p.narrow(axis, last, p.shape[axis] - last)
+                beyond.copy_(trained.expand_as(beyond))

@@ -1,0 +1,1 @@
+"""Networks of published research systems, as their authors' checkpoints need them."""
