@@ -34,8 +34,9 @@ def encode(
 ) -> bytes:
     """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
 
-    q: rate, 0..6 (None: 2). b: default realism, 0..1. target_bytes: search the q of the largest file up to
-    this size instead. model: a name of `nic models list`, or a folder. Raises NicError and its kinds.
+    q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
+    largest file up to this size instead. model: a name of `nic models list`, or a folder. Raises NicError
+    and its kinds.
     """
     from nic_cli import codec
     from nic_cli.container import file

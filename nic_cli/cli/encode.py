@@ -175,7 +175,7 @@ def encode(
             "--realism",
             metavar="F",
             panel=COMMON,
-            help="What decoding aims at, 0 (most faithful) to 1 (most realistic); can be chosen again "
+            help="What the file is made for, 0 (most faithful) to 1 (most realistic); can be chosen again "
             "at decoding. Default: 0.75.",
         ),
     ] = None,

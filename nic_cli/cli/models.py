@@ -170,7 +170,7 @@ def push(
 ) -> int:
     """Publish a model folder on the hub, in one commit.
 
-    config.json, model.safetensors, README.md, results.tsv and recipe.toml are uploaded, with the token of
+    config.json, the weights, README.md, results.tsv and recipe.toml are uploaded, with the token of
     HF_TOKEN or of hf auth login. The model is checked first, and its card must name a licence. What would
     pin it is shown.
     """

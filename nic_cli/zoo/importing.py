@@ -12,6 +12,7 @@ import torch
 
 from nic_cli.errors import UsageError
 from nic_cli.transform.research.config import ResearchConfig
+from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import Msillm, System
 from nic_cli.zoo.checkpoints import read_checkpoint
 from nic_cli.zoo.files import measured
@@ -64,7 +65,8 @@ def import_model(
             sources=[f"{path.name} {measured(path).sha256}" for path in paths],
         )
         say("testing it")
-        ResearchParts.of(config, partial(read_tensors, beside)).check()
+        members = ResearchParts.of(config, partial(read_tensors, beside)).members
+        Engine(kind, members, "cpu").self_test()
         (beside / CARD).write_text(_card(config))
         beside.rename(folder)
     finally:

@@ -17,7 +17,6 @@ from nic_cli.transform.research.layers import Wide, conv, up
 
 LATENT, HYPER = 320, 192
 SLICES, SUPPORT = 10, 5  # slices of 32 channels; the first five support all later ones
-BETA = 5.12
 
 Reveal = Callable[[slice, Tensor, Tensor], Tensor]
 """(channels, means, scales) -> the rounded latents less their means, in the means' precision."""

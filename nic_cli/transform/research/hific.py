@@ -19,17 +19,9 @@ LATENT, HYPER = 220, 320
 SIZES = (60, 120, 240, 480, 960)
 
 
-class Mirrored(nn.ReflectionPad2d):
-    """Reflection, in the checkpoint's place of a layer; (left, right, top, bottom)."""
-
-
-def _mirrored(side: int) -> Mirrored:
-    return Mirrored(side // 2)
-
-
 def _first(inputs: int, outputs: int, side: int, stride: int = 1) -> nn.Sequential:
     # Of a strided layer: one column on the right, one row on the top. It was trained so.
-    pad = Mirrored((0, 1, 1, 0)) if stride > 1 else _mirrored(side)
+    pad = nn.ReflectionPad2d((0, 1, 1, 0) if stride > 1 else side // 2)
     return nn.Sequential(pad, nn.Conv2d(inputs, outputs, side, stride), ChannelNorm(outputs), nn.ReLU())
 
 
@@ -41,7 +33,7 @@ class HificEncoder(nn.Module):
         self.conv_block1 = _first(3, SIZES[0], 7)
         for k in range(4):
             setattr(self, f"conv_block{k + 2}", _first(SIZES[k], SIZES[k + 1], 3, 2))
-        self.conv_block_out = nn.Sequential(_mirrored(3), nn.Conv2d(SIZES[-1], LATENT, 3))
+        self.conv_block_out = nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(SIZES[-1], LATENT, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """H and W are multiples of 16."""
@@ -71,14 +63,17 @@ class HificGenerator(nn.Module):
     def __init__(self, blocks: int) -> None:
         super().__init__()
         self.conv_block_init = nn.Sequential(
-            ChannelNorm(LATENT), _mirrored(3), nn.Conv2d(LATENT, SIZES[-1], 3), ChannelNorm(SIZES[-1])
+            ChannelNorm(LATENT),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(LATENT, SIZES[-1], 3),
+            ChannelNorm(SIZES[-1]),
         )
         for k in range(blocks):
             setattr(self, f"resblock_{k}", HificBlock())
         for k in range(4):
             layers = up(SIZES[4 - k], SIZES[3 - k], 3), ChannelNorm(SIZES[3 - k]), nn.ReLU()
             setattr(self, f"upconv_block{k + 1}", nn.Sequential(*layers))
-        self.conv_block_out = nn.Sequential(_mirrored(7), nn.Conv2d(SIZES[0], 3, 7))
+        self.conv_block_out = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(SIZES[0], 3, 7))
         self.blocks = blocks
 
     def trunk(self, y: Tensor) -> Tensor:
