@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from nic_cli.cli import batch, options, outputs, quantities, settings, streams
+from nic_cli.cli import batch, options, outputs, settings, streams, wishes
 from nic_cli.cli.console import Console
 from nic_cli.cli.loading import Models
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT, General
@@ -29,8 +28,6 @@ EXAMPLES = (
     ),
     ("magick in.heic png:- | nic encode - | ssh host 'cat > out.nic'", "through pipes"),
 )
-STRIPPABLE = ("all", "exif", "xmp", "icc")
-MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +48,10 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file."""
-
-    q: float | None
-    bpp: float | None = None
-    n_bytes: int | None = None
-
-    @property
-    def by_quality(self) -> bool:
-        """Whether q says it all."""
-        return self.bpp is None and self.n_bytes is None
-
-    def target(self, picture: Picture) -> int | None:
-        """Give the largest file in bytes that fulfils the wish, None if only q counts."""
-        if self.bpp is None:
-            return self.n_bytes
-        return math.floor(self.bpp * picture.width * picture.height / 8)
-
-
-@dataclass(frozen=True, slots=True)
 class Encoder:
     """Encodes one picture after the other with the same options."""
 
-    wish: Wish
+    wish: wishes.Wish
     strip: frozenset[str]
     settings: Settings
     general: General
@@ -262,33 +239,14 @@ def encode(
         color=color,
         offline=offline or None,
     )
-    wish = _wish(chosen, quality, bpp, target_size)
-    stripped = _stripped(strip or [])
+    wish = wishes.of_rate(chosen, quality, bpp, target_size)
+    stripped = wishes.of_stripping(strip or [])
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, general)
     console = general.console
     models = Models(chosen, console, trust=trust)
     encoder = Encoder(wish, stripped, chosen, general, console, models, len(jobs) == 1)
     return batch.run(jobs, encoder, general.console, show=general.console.say, fail_fast=fail_fast)
-
-
-def _wish(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> Wish:
-    if sum(value is not None for value in (quality, bpp, size)) > 1:
-        raise UsageError("-q, --bpp and --target-size exclude each other: give one")
-    if bpp is not None and not 0 < bpp <= MAX_BPP:
-        raise UsageError(f"--bpp: {bpp:g} cannot be used: give a number over 0 and up to {MAX_BPP:g}")
-    try:
-        n_bytes = None if size is None else quantities.parse_bytes(size)
-    except ValueError as error:
-        raise UsageError(f"--target-size: {size!r} cannot be used: {error}") from error
-    return Wish(chosen.quality, bpp, n_bytes)
-
-
-def _stripped(given: list[str]) -> frozenset[str]:
-    kinds = frozenset(kind for text in given for kind in text.split(","))
-    for kind in sorted(kinds - set(STRIPPABLE)):
-        raise UsageError(f"--strip: {kind!r} cannot be used: give all, exif, xmp or icc")
-    return kinds
 
 
 def _saving(job: Job, n_bytes: int) -> str:

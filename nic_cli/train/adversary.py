@@ -76,8 +76,15 @@ class Adversarial:
 class Adversary:
     """Critics, their optimiser, and what they want of a picture."""
 
-    def __init__(self, given: Adversarial, latent: int, q_top: float, team: Team) -> None:
-        self.given, self.q_top, self.team = given, q_top, team
+    def __init__(
+        self,
+        given: Adversarial,
+        latent: int,
+        q_top: float,
+        team: Team,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        self.given, self.q_top, self.team, self.precision = given, q_top, team, precision
         made = {name: make(name, latent, given.backbone, team.device) for name in given.critics}
         self.critics = nn.ModuleDict(made).to(team.device)
         if given.init:
@@ -90,25 +97,33 @@ class Adversary:
         self.steps = torch.zeros((), dtype=torch.long)
         self.judged, self.fooled = FORMS[given.form]
 
+    def heard(self, b: float) -> bool:
+        """Whether critics ever have a say at this realism: elsewhere they neither pull nor learn."""
+        return interpolated(self.given.share, b) > 0
+
     def share(self, b: float) -> float:
         """What part of the distortion's gradient is theirs now."""
         since = int(self.steps) - self.given.alone
         return interpolated(self.given.share, b) * min(1.0, max(0.0, since / max(self.given.ramp, 1)))
 
     def pull(self, found: Tensor, wanted: Tensor, q: Tensor, y: Tensor) -> Tensor:
-        """Gradient at found [N, H, W, 3] of what the decoder lowers, in no particular size."""
-        leaf = found.detach().requires_grad_()
-        total = leaf.new_zeros(())
+        """Where found [N, H, W, 3] should go to please critics: of each, a direction of length 1, summed.
+
+        So none drowns another; a backbone's gradients are many times those of a small critic.
+        """
+        total = torch.zeros_like(found)
         for critic in self.critics.values():
-            fake = critic(planes(leaf), q / self.q_top, y)
+            leaf = found.detach().requires_grad_()
+            fake = self._seen(critic, planes(leaf), q, y)
             with torch.no_grad():
-                real = critic(planes(wanted), q / self.q_top, y)
-            total = total + self.fooled(real[-1], fake[-1])
+                real = self._seen(critic, planes(wanted), q, y)
+            lowered = self.fooled(real[-1], fake[-1])
             if self.given.matching:
                 apart = [F.l1_loss(b, a) for a, b in zip(real[:-1], fake[:-1], strict=True)]
-                total = total + self.given.matching * torch.stack(apart).sum()
-        (gradient,) = torch.autograd.grad(total, leaf)
-        return gradient
+                lowered = lowered + self.given.matching * torch.stack(apart).sum()
+            (gradient,) = torch.autograd.grad(lowered, leaf)
+            total = total + gradient / (_length(gradient) + 1e-20)
+        return total
 
     def learn(self, found: Tensor, wanted: Tensor, q: Tensor, y: Tensor, scale: float) -> dict[str, Tensor]:
         """One step of the critics; scale: of their rate. Returns loss and mean gap of their scores."""
@@ -116,8 +131,8 @@ class Adversary:
         loss, gap = found.new_zeros(()), found.new_zeros(())
         real_picture = planes(wanted).requires_grad_(self.given.r1 > 0)
         for critic in self.critics.values():
-            real = critic(real_picture, q / self.q_top, y)[-1]
-            fake = critic(planes(found), q / self.q_top, y)[-1]
+            real = self._seen(critic, real_picture, q, y)[-1]
+            fake = self._seen(critic, planes(found), q, y)[-1]
             loss = loss + self.judged(real, fake)
             gap = gap + (real.mean() - fake.mean()).detach()
             if self.given.r1:
@@ -133,6 +148,13 @@ class Adversary:
             self.optimiser.step()
         self.steps += 1
         return {"critics": loss.detach(), "gap": gap / len(self.critics)}
+
+    def _seen(self, critic: nn.Module, x: Tensor, q: Tensor, y: Tensor) -> list[Tensor]:
+        """Features and scores in float32; the critic's products in the training's precision."""
+        reduced = self.precision != torch.float32
+        with torch.autocast(x.device.type, self.precision, enabled=reduced):
+            found: list[Tensor] = critic(x, q / self.q_top, y)
+        return [h.float() for h in found]
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on, flat by name."""
@@ -163,6 +185,9 @@ class Adversary:
 
 def scaled(pull: Tensor, gradient: Tensor, share: float) -> Tensor:
     """`pull` [N, H, W, 3] in each sample at a share of the length that `gradient` has there."""
-    wanted, found = (torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True) for x in (gradient, pull))
-    length: Tensor = share * wanted / (found + 1e-20)
-    return pull * length
+    return pull * (share * _length(gradient) / (_length(pull) + 1e-20))
+
+
+def _length(x: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
+    return length

@@ -78,7 +78,8 @@ class Task:
         """
         self.phase, self.distortion = phase, Distortion(phase.losses, self.perceptual)
         config, critics = self.network.config, phase.adversarial
-        self.adversary = Adversary(critics, config.latent, config.q_top, self.team) if critics else None
+        given = config.latent, config.q_top, self.team, self.precision
+        self.adversary = Adversary(critics, *given) if critics else None
         trained: list[tuple[str, Tensor]] = []
         with torch.no_grad():
             for name, p in self.network.named_parameters():
@@ -124,7 +125,7 @@ class Task:
         found = out.x + 0.5
         loss, parts = rate_distortion(found, x, out, q, self.distortion, b)
         loss = loss / self.optimiser.accumulate
-        if self.adversary is None:
+        if self.adversary is None or not self.adversary.heard(b):
             loss.backward()  # type: ignore[no-untyped-call]
             return parts
         y = out.y.detach().permute(0, 3, 1, 2)

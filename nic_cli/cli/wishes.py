@@ -1,0 +1,58 @@
+"""What the options of `nic encode` add up to: how large a file may be, and what it leaves out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nic_cli.cli import quantities
+from nic_cli.cli.settings import Settings
+from nic_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from nic_cli.types import Picture
+
+STRIPPABLE = ("all", "exif", "xmp", "icc")
+MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file."""
+
+    q: float | None
+    bpp: float | None = None
+    n_bytes: int | None = None
+
+    @property
+    def by_quality(self) -> bool:
+        """Whether q says it all."""
+        return self.bpp is None and self.n_bytes is None
+
+    def target(self, picture: Picture) -> int | None:
+        """Give the largest file in bytes that fulfils the wish, None if only q counts."""
+        if self.bpp is None:
+            return self.n_bytes
+        return math.floor(self.bpp * picture.width * picture.height / 8)
+
+
+def of_rate(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> Wish:
+    """Read -q, --bpp and --target-size, of which one may be given. Raises UsageError."""
+    if sum(value is not None for value in (quality, bpp, size)) > 1:
+        raise UsageError("-q, --bpp and --target-size exclude each other: give one")
+    if bpp is not None and not 0 < bpp <= MAX_BPP:
+        raise UsageError(f"--bpp: {bpp:g} cannot be used: give a number over 0 and up to {MAX_BPP:g}")
+    try:
+        n_bytes = None if size is None else quantities.parse_bytes(size)
+    except ValueError as error:
+        raise UsageError(f"--target-size: {size!r} cannot be used: {error}") from error
+    return Wish(chosen.quality, bpp, n_bytes)
+
+
+def of_stripping(given: list[str]) -> frozenset[str]:
+    """Read what --strip names. Raises UsageError."""
+    kinds = frozenset(kind for text in given for kind in text.split(","))
+    for kind in sorted(kinds - set(STRIPPABLE)):
+        raise UsageError(f"--strip: {kind!r} cannot be used: give all, exif, xmp or icc")
+    return kinds
