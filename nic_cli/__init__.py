@@ -18,6 +18,8 @@ from nic_cli.types import Header
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from nic_cli.types import Container
+
 __version__ = "0.1.0"
 __all__ = ["Header", "NicError", "__version__", "decode", "encode", "info"]
 
@@ -29,51 +31,65 @@ def encode(
     b: float = 0.75,
     target_bytes: int | None = None,
     tile: int = 1024,
+    preview: bool = False,
     model: str | None = None,
     device: str = "auto",
 ) -> bytes:
     """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
 
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
-    largest file up to this size instead. model: a name of `nic models list`, or a folder. Raises NicError
-    and its kinds.
+    largest file up to this size instead. preview: put a small WebP of it into the file. model: a name of
+    `nic models list`, or a folder. Raises NicError and its kinds.
     """
     from nic_cli import codec
     from nic_cli.container import file
+    from nic_cli.image.preview import with_preview
     from nic_cli.image.reading import from_array, from_pil
     from nic_cli.zoo.load import load
 
     picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
+    picture = with_preview(picture) if preview else picture
     return file.pack(
         codec.encode(picture, load(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes)
     )
 
 
 def decode(
-    data: bytes | BinaryIO, *, b: float | None = None, model: str | None = None, device: str = "auto"
+    data: bytes | BinaryIO,
+    *,
+    b: float | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+    scale: int = 1,
+    model: str | None = None,
+    device: str = "auto",
 ) -> Image:
     """Decode a `.nic` file, bytes or a binary file object, to a PIL image.
 
-    b: realism, 0..1; None for the one that the file asks for. Raises NicError and its kinds.
+    b: realism, 0..1; None for the one that the file asks for. crop: x, y, width and height of a part, in
+    pixels of the whole; of a seekable file only what it needs is read. scale: 1, 2, 4 or 8 times smaller
+    along each side. Raises NicError and its kinds.
     """
     from nic_cli import codec
-    from nic_cli.container import file
     from nic_cli.image.writing import to_pil
+    from nic_cli.types import Region
     from nic_cli.zoo.find import names_for
     from nic_cli.zoo.load import load
 
-    container = file.unpack(_bytes(data))
+    container = _container(data, whole=crop is None)
     named = [model] if model else [*names_for(container.header), None]
     loaded = load(named[0], device)
-    return to_pil(codec.decode(container, loaded, b=b))
+    region = None if crop is None else Region(*crop)
+    return to_pil(codec.decode(container, loaded, b=b, region=region, scale=scale))
 
 
 def info(data: bytes | BinaryIO) -> Header:
     """What a `.nic` file says of itself, its checksums checked. Raises FormatError and its kinds."""
+    return _container(data, whole=True).header
+
+
+def _container(data: bytes | BinaryIO, *, whole: bool) -> Container:
     from nic_cli.container import file
 
-    return file.unpack(_bytes(data)).header
-
-
-def _bytes(data: bytes | BinaryIO) -> bytes:
-    return data if isinstance(data, bytes) else data.read()
+    if isinstance(data, bytes):
+        return file.unpack(data)
+    return file.unpack(data.read()) if whole or not data.seekable() else file.unpack_lazily(data)

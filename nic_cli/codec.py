@@ -9,9 +9,9 @@ Stages know nothing of each other; they meet here.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from math import log
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from nic_cli.container import file
@@ -20,8 +20,10 @@ from nic_cli.container.notes import pack_notes, unpack_notes
 from nic_cli.entropy import coder
 from nic_cli.errors import DamagedFile, ModelError, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
-from nic_cli.tiles import strips
-from nic_cli.tiles.grid import Grid
+from nic_cli.sizing import closest
+from nic_cli.tiles import plane, strips
+from nic_cli.tiles.grid import LATENT, Grid, extended
+from nic_cli.tiles.strips import Progress
 from nic_cli.types import (
     Chunk,
     Container,
@@ -39,11 +41,11 @@ if TYPE_CHECKING:
 
     from nic_cli.zoo.load import Model
 
-Progress = Callable[[int, int], None]
 TILE = 1024
+SCALES = (1, 2, 4, 8)
 USUAL_Q = 2.0
-TRIES = 16  # of a search for a size; five or six are usual
-NAMES = {"icc": b"iccp", "exif": b"exif", "xmp": b"xmpp"}
+MOST_KEPT = 1 << 26  # pixels whose latents a search keeps: a quarter of a gigabyte
+NAMES = {"icc": b"iccp", "exif": b"exif", "xmp": b"xmpp", "preview": b"prev"}
 ALPHA = b"ALPH"
 
 
@@ -55,12 +57,14 @@ def encode(
     b: float = 0.75,
     tile: int = TILE,
     target_bytes: int | None = None,
+    finer: int = 1,
     progress: Progress | None = None,
 ) -> Container:
     """Encode at rate q, or at the rate whose whole file comes closest under `target_bytes`.
 
     q: 0..model.config.q_top, None for 2 or the most that the model has. b: 0..1, the realism that the
-    file is made for. tile: pixels, a multiple of 64.
+    file is made for. tile: pixels, a multiple of 64. finer: so many times fewer
+    rows at a time, for less memory.
     Raises UsageError on values out of range and on a size that even q = 0 exceeds.
     """
     q = min(USUAL_Q, model.config.q_top) if q is None else q
@@ -69,36 +73,66 @@ def encode(
     header = _header(picture, model, quantise(q), quantise(b), tile)
     chunks = _chunks(picture)
     if target_bytes is not None:
-        return _search(picture, header, chunks, model, target_bytes, progress)
-    latents = _latents(picture, model, header, grid)
-    tiles = tuple(_reported((_code(y, header, model) for y in latents), grid.count, progress))
-    return Container(header, chunks, tiles)
+        return _search(picture, header, chunks, model, target_bytes, finer)
+    latents = _latents(picture, model, header, grid, finer, progress)
+    return Container(header, chunks, tuple(_code(y, header, model) for y in latents))
 
 
 def decode(
-    container: Container, model: Model, *, b: float | None = None, progress: Progress | None = None
+    container: Container,
+    model: Model,
+    *,
+    b: float | None = None,
+    region: Region | None = None,
+    scale: int = 1,
+    finer: int = 1,
+    progress: Progress | None = None,
 ) -> Picture:
-    """Decode at realism b (None: as the file says). Raises ModelError (another model), DamagedFile."""
+    """Decode, into memory, what `stream` gives row by row; it raises the same."""
+    picture = stream(container, model, b=b, region=region, scale=scale, finer=finer, progress=progress)
+    return replace(picture, pixels=picture.pixels[: picture.height])
+
+
+def stream(
+    container: Container,
+    model: Model,
+    *,
+    b: float | None = None,
+    region: Region | None = None,
+    scale: int = 1,
+    finer: int = 1,
+    progress: Progress | None = None,
+) -> Picture:
+    """Decode at realism b (None: as the file says) to a picture whose rows come as they are asked for, once.
+
+    region: in pixels, None for all; only tiles that it depends on are asked of the container, and it equals
+    that part of the whole picture. scale: 1, 2, 4 or 8; each pixel is the mean of a square of so many, and
+    a region begins and ends with whole squares. finer: so many times fewer rows at a time, for less memory.
+    Raises ModelError (another model), UsageError; DamagedFile, here or with the rows.
+    """
     header = container.header
-    _check(model, header.q, header.b if b is None else b, header.tile)
-    grid = _grid(container, model)
-    tiles = _reported(
-        (_parse(t, r, header, model) for t, r in _placed(container, grid)), grid.count, progress
-    )
-    latents = (given() for given in tiles)
     shown = header.b if b is None else b
-    rows = model.engine.synthesise(_joined(latents, grid), header.q, header.b, shown)
-    pixels = strips.join(rows, header.width, header.height, header.channels, header.bit_depth)
-    return _picture(pixels, container)
+    _check(model, header.q, shown, header.tile)
+    grid, area = _grid(container, model), _aligned(region, header, scale)
+    window = grid.window(area, model.engine.reach)
+    placed = grid.meeting(window)
+    tiles = (_parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
+    rows = model.engine.synthesise(plane.joined(tiles, placed, window), header.q, header.b, shown, finer)
+    inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
+    pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
+    return _picture(pixels, container, area, scale)
 
 
 def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
     """CRC-32 over the symbols' CRC-32s of all tiles, each checked; raises as `decode` does."""
     grid = _grid(container, model)
-    tiles = (_parse(t, r, container.header, model) for t, r in _placed(container, grid))
-    for _ in _reported(tiles, grid.count, progress):
-        pass
-    return zlib.crc32(b"".join(t.symbols_crc.to_bytes(4, "little") for t in container.tiles))
+    crcs = []
+    for tile, region in zip(container.tiles, chain.from_iterable(grid.rows()), strict=True):
+        _parse(tile, region, container.header, model)
+        crcs.append(tile.symbols_crc.to_bytes(4, "little"))
+        if progress is not None:
+            progress(len(crcs), grid.count)
+    return zlib.crc32(b"".join(crcs))
 
 
 # -- one tile --------------------------------------------------------------------------------------
@@ -137,40 +171,15 @@ def _crc(z: IntArray, r: IntArray) -> int:
 # -- the latent plane ------------------------------------------------------------------------------
 
 
-def _latents(picture: Picture, model: Model, header: Header, grid: Grid) -> Iterator[Tensor]:
+def _latents(
+    picture: Picture, model: Model, header: Header, grid: Grid, finer: int, progress: Progress | None = None
+) -> Iterator[Tensor]:
     """Tiles of latents of a picture, in raster order."""
     engine = model.engine
-    rows = strips.split(picture.pixels, multiple=engine.multiple, border=engine.border)
-    return _cut(engine.analyse(rows, header.q, header.b), grid)
-
-
-def _cut(rows: Iterable[Tensor], grid: Grid) -> Iterator[Tensor]:
-    """Strips of latents [1, h, W, C] -> tiles in raster order; holds one row of tiles."""
-    held: list[Tensor] = []
-    source = iter(rows)
-    for regions in grid.rows():
-        height = regions[0].height
-        while sum(strip.shape[1] for strip in held) < height:
-            held.append(next(source))
-        plane = held[0].new_empty(1, sum(s.shape[1] for s in held), *held[0].shape[2:])
-        at = 0
-        for strip in held:
-            plane[:, at : at + strip.shape[1]] = strip
-            at += strip.shape[1]
-        held = [plane[:, height:].clone()]
-        for region in regions:
-            yield plane[:, :height, region.x : region.x + region.width].contiguous()
-
-
-def _joined(tiles: Iterator[Tensor], grid: Grid) -> Iterator[Tensor]:
-    """Tiles in raster order -> strips of latents, a row of tiles each."""
-    for regions in grid.rows():
-        first = next(tiles)
-        plane = first.new_empty(1, first.shape[1], regions[-1].x + regions[-1].width, first.shape[3])
-        for region in regions:
-            tile = first if region.x == 0 else next(tiles)
-            plane[:, :, region.x : region.x + region.width] = tile
-        yield plane
+    rows = strips.split(picture.pixels, strips.AREA // finer, multiple=engine.multiple, border=engine.border)
+    if progress is not None:
+        rows = strips.told(rows, progress, extended(picture.height))
+    return plane.cut(engine.analyse(rows, header.q, header.b), grid)
 
 
 # -- the search for a size -------------------------------------------------------------------------
@@ -182,41 +191,25 @@ def _search(
     chunks: tuple[Chunk, ...],
     model: Model,
     target: int,
-    progress: Progress | None,
+    finer: int,
 ) -> Container:
-    """The file of at most `target` bytes that comes within half a percent of it, or the closest.
+    """The largest file of at most `target` bytes, nearly; each try codes for real.
 
-    Bytes rise with q about exponentially: guess on the logarithm between the nearest rates tried.
-    Each try codes for real, so what is measured is what is returned.
+    The latents of all but very large pictures are kept from one try to the next.
     """
     grid = Grid(picture.width, picture.height, header.tile)
-    kept = None if model.engine.rated else list(_latents(picture, model, header, grid))
+    again = model.engine.rated or picture.width * picture.height > MOST_KEPT
+    kept = None if again else list(_latents(picture, model, header, grid, finer))
 
     def coded(units: int) -> tuple[int, Container]:
         at = replace(header, q=units / STEPS)
-        latents = _latents(picture, model, at, grid) if kept is None else kept
+        latents = _latents(picture, model, at, grid, finer) if kept is None else kept
         container = Container(at, chunks, tuple(_code(y, at, model) for y in latents))
         return len(file.pack(container)), container
 
-    low, high = 0, round(model.config.q_top * STEPS)
-    (below, best), (above, most) = coded(low), coded(high)
-    if below > target:
-        raise UsageError(f"{target} bytes cannot be reached: at q 0 this picture takes {below}")
-    if above <= target:
-        best, low = most, high
-    for tries in range(TRIES):
-        if high - low <= 1 or below >= 0.995 * target:
-            break
-        part = log(0.9975 * target / below) / log(above / below)
-        middle = low + round((high - low) * (part if tries % 3 < 2 else 0.5))
-        middle = min(max(middle, low + 1), high - 1)
-        size, container = coded(middle)
-        if size <= target:
-            low, below, best = middle, size, container
-        else:
-            high, above = middle, size
-    if progress is not None:
-        progress(grid.count, grid.count)
+    size, best = closest(coded, target, round(model.config.q_top * STEPS))
+    if size > target:
+        raise UsageError(f"{target} bytes cannot be reached: at q 0 this picture takes {size}")
     return best
 
 
@@ -255,14 +248,30 @@ def _chunks(picture: Picture) -> tuple[Chunk, ...]:
     return tuple(chunks)
 
 
-def _picture(pixels: object, container: Container) -> Picture:
+def _picture(pixels: strips.Lines, container: Container, area: Region, scale: int) -> Picture:
     header, found = container.header, {chunk.kind: chunk.data for chunk in container.chunks}
     alpha = None
     if ALPHA in found:
         alpha = unpack_alpha(found[ALPHA], header.width, header.height, header.bit_depth)
+        alpha = strips.shrunk(alpha, area, scale)
     metadata = Metadata(**{name: found.get(kind, b"") for name, kind in NAMES.items()})
     original = header.original_space and bool(metadata.icc)
     return Picture(pixels, alpha, metadata, original)  # type: ignore[arg-type]
+
+
+def _aligned(region: Region | None, header: Header, scale: int) -> Region:
+    """The region, the whole picture if None, grown to whole squares of `scale`. Raises UsageError."""
+    x, y, width, height = 0, 0, header.width, header.height
+    if region is not None:
+        x, y, width, height = region.x, region.y, region.width, region.height
+    if min(x, y) < 0 or min(width, height) < 1 or x + width > header.width or y + height > header.height:
+        raise UsageError(
+            f"the region {x},{y},{width},{height} is not inside the picture, {header.width} x {header.height}"
+        )
+    if scale not in SCALES:
+        raise UsageError(f"scale is {scale}: it takes 1, 2, 4 or 8")
+    left, top = x // scale * scale, y // scale * scale
+    return Region(left, top, -(-(x + width - left) // scale) * scale, -(-(y + height - top) // scale) * scale)
 
 
 def _grid(container: Container, model: Model) -> Grid:
@@ -273,14 +282,3 @@ def _grid(container: Container, model: Model) -> Grid:
             "name the folder of that model, as NIC_MODEL or model="
         )
     return Grid(header.width, header.height, header.tile)
-
-
-def _placed(container: Container, grid: Grid) -> Iterator[tuple[TileStream, Region]]:
-    yield from zip(container.tiles, (region for row in grid.rows() for region in row), strict=True)
-
-
-def _reported(items: Iterable, count: int, progress: Progress | None) -> Iterator:  # type: ignore[type-arg]
-    for done, item in enumerate(items, 1):
-        yield item
-        if progress is not None:
-            progress(done, count)

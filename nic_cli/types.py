@@ -6,9 +6,9 @@ file --image--> Picture --tiles, transform--> Symbols --entropy--> TileStream
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # numpy is not needed to read a header
     import numpy as np
@@ -29,18 +29,33 @@ Notes = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a picture says of itself beside its pixels; empty bytes where it says nothing."""
+    """What a picture says of itself beside its pixels; empty bytes where it says nothing.
+
+    preview: a small WebP of it, for those who only want to see what it is.
+    """
 
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
+    preview: bytes = b""
+
+
+class Rows(Protocol):
+    """Pixels [height, width, channels] too many to be held: made anew for each slice of rows, in order."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def __getitem__(self, rows: slice) -> PixelArray:
+        """Rows of a slice without a step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """An upright picture, in sRGB values, as the network sees it.
 
-    pixels: [height, width, channels], uint8 or uint16; 1 channel (grey) or 3 (RGB).
+    pixels: [height, width, channels], uint8 or uint16; 1 channel (grey) or 3 (RGB). Of a very large
+        picture they may be `Rows`, of which whoever codes or writes asks no more than that.
     alpha: [height, width] of the same type, or None when opaque.
     original_space: the pixels were converted to sRGB from the space of `metadata.icc`, and
         whoever writes the picture converts them back.
@@ -138,8 +153,8 @@ class TileStream:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A whole `.nic` file in memory. Tiles stand in raster order."""
+    """A whole `.nic` file. Tiles stand in raster order; they may be read and checked when asked for."""
 
     header: Header
     chunks: tuple[Chunk, ...]
-    tiles: tuple[TileStream, ...]
+    tiles: Sequence[TileStream]

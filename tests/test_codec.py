@@ -169,10 +169,16 @@ def test_one_tile_without_metadata_has_at_most_48_bytes_around_it(model, photogr
     assert file.overhead(container) <= 48
 
 
-def test_progress_counts_tiles(model, wide):
-    seen = []
-    container = codec.encode(from_array(wide), model, tile=64, progress=lambda *at: seen.append(at))
-    assert seen == [(i + 1, len(container.tiles)) for i in range(len(container.tiles))]
+def test_progress_counts_rows_to_the_last(model, wide):
+    seen, tiles = [], []
+    container = codec.encode(from_array(wide), model, tile=64, finer=64, progress=lambda *at: seen.append(at))
+    whole = -(-wide.shape[0] // 64) * 64
+    assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (whole, whole)
+    seen.clear()
+    codec.decode(container, model, finer=64, progress=lambda *at: seen.append(at))
+    assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (len(wide), len(wide))
+    codec.verify(container, model, lambda *at: tiles.append(at))
+    assert tiles == [(i + 1, len(container.tiles)) for i in range(len(container.tiles))]
 
 
 @pytest.mark.parametrize("b", [0.25, 0.5, 0.75, 1.0])

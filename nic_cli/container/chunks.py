@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 from nic_cli.container import layout
-from nic_cli.container.fields import REMEDY, Cursor, pack_varint
+from nic_cli.container.fields import REMEDY, Cursor, Data, pack_varint
 from nic_cli.errors import DamagedFile, FormatError, UsageError
 from nic_cli.types import Chunk
 
@@ -25,7 +25,7 @@ def pack(chunks: Sequence[Chunk]) -> bytes:
     return b"".join(map(pack_chunk, chunks))
 
 
-def unpack(data: bytes, start: int, n_chunks: int) -> tuple[tuple[Chunk, ...], int]:
+def unpack(data: Data, start: int, n_chunks: int) -> tuple[tuple[Chunk, ...], int]:
     """Read `n_chunks` chunks from byte `start`; also give the byte at which they end.
 
     Unknown ancillary chunks are checked and left out. Raises DamagedFile, or FormatError for an

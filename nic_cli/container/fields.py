@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from nic_cli.container.layout import MAX_VARINT, MAX_VARINT_BYTES
 from nic_cli.errors import DamagedFile
 
@@ -20,6 +22,26 @@ def pack_varint(value: int) -> bytes:
     return bytes(out)
 
 
+class Stream:
+    """The bytes of a seekable stream from where it stands on, each slice read when it is asked for."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._start = stream, stream.tell()
+        self._size = stream.seek(0, 2) - self._start
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        """The bytes of a slice without a step."""
+        start, end, _ = part.indices(self._size)
+        self._stream.seek(self._start + start)
+        return self._stream.read(max(0, end - start))
+
+
+Data = bytes | Stream
+
+
 class Cursor:
     """Reads fields one after the other from `data[start:end]`; `part` names them in errors.
 
@@ -27,7 +49,7 @@ class Cursor:
     or is out of its range.
     """
 
-    def __init__(self, data: bytes, start: int, end: int, part: str) -> None:
+    def __init__(self, data: Data, start: int, end: int, part: str) -> None:
         self.data = data
         self.position = start
         self.end = end

@@ -5,10 +5,14 @@ Nothing is trusted before its checksum, and nothing is made that the bytes at ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any, BinaryIO
 from zlib import crc32
 
 from nic_cli.container import chunks, header, layout
-from nic_cli.container.fields import REMEDY
+from nic_cli.container.fields import REMEDY, Data, Stream
 from nic_cli.container.header import Opening, TileEntry
 from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.types import Container, TileStream
@@ -31,6 +35,19 @@ def unpack(data: bytes) -> Container:
     Raises FormatError if this is no `.nic` file or needs a chunk that is unknown, UnknownVersion
     for another format version, and DamagedFile if it was cut or changed in any byte.
     """
+    container = _unpack(data)
+    return replace(container, tiles=tuple(container.tiles))
+
+
+def unpack_lazily(stream: BinaryIO) -> Container:
+    """Read what stands before the tiles; each tile is read, and checked, when it is asked for.
+
+    stream: seekable, at the file's first byte, and open for as long as tiles are wanted. Raises as `unpack`.
+    """
+    return _unpack(Stream(stream))
+
+
+def _unpack(data: Data) -> Container:
     opening, position = header.unpack(data)
     kept, position = chunks.unpack(data, position, opening.n_chunks)
     end = position + sum(tile.n_bytes for tile in opening.tiles)
@@ -38,11 +55,26 @@ def unpack(data: bytes) -> Container:
         raise DamagedFile(f"file ends at byte {len(data)} of {end}: it was cut, fetch it again")
     if end < len(data):
         raise DamagedFile(f"file has {len(data) - end} bytes after its end at byte {end}: {REMEDY}")
-    tiles = []
-    for number, entry in enumerate(opening.tiles):
-        tiles.append(_unpack_tile(data, position, number, entry))
-        position += entry.n_bytes
-    return Container(opening.header, kept, tuple(tiles))
+    return Container(opening.header, kept, _Tiles(data, position, opening.tiles))
+
+
+class _Tiles(Sequence[TileStream]):
+    """The tiles that `data` holds from a byte on."""
+
+    def __init__(self, data: Data, position: int, entries: tuple[TileEntry, ...]) -> None:
+        self._data, self._entries = data, entries
+        self._ends = list(accumulate((entry.n_bytes for entry in entries), initial=position))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, number: Any) -> Any:
+        """One tile, by its number from 0 on."""
+        entry, start, end = self._entries[number], self._ends[number], self._ends[number + 1]
+        payload = self._data[start:end]
+        if crc32(payload) != entry.payload_crc:
+            raise DamagedFile(f"tile {number}: checksum of bytes {start} to {end} differs: {REMEDY}")
+        return TileStream(payload, entry.symbols_crc)
 
 
 def overhead(container: Container) -> int:
@@ -63,12 +95,3 @@ def _entry(tile: TileStream) -> TileEntry:
     if len(tile.payload) > layout.MAX_VARINT:
         raise UsageError(f"a tile has {len(tile.payload)} bytes: use smaller tiles")
     return TileEntry(len(tile.payload), crc32(tile.payload), tile.symbols_crc)
-
-
-def _unpack_tile(data: bytes, start: int, number: int, entry: TileEntry) -> TileStream:
-    payload = data[start : start + entry.n_bytes]
-    if crc32(payload) != entry.payload_crc:
-        raise DamagedFile(
-            f"tile {number}: checksum of bytes {start} to {start + entry.n_bytes} differs: {REMEDY}"
-        )
-    return TileStream(payload, entry.symbols_crc)

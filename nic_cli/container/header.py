@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from nic_cli.container import layout
-from nic_cli.container.fields import REMEDY, Cursor, pack_varint
+from nic_cli.container.fields import REMEDY, Cursor, Data, pack_varint
 from nic_cli.container.layout import SIGNATURE, STEPS, VERSION
 from nic_cli.errors import DamagedFile, FormatError, UnknownVersion, UsageError
 from nic_cli.types import Header
@@ -90,7 +90,7 @@ def pack(opening: Opening) -> bytes:
     return framed + _u(crc32(framed), layout.CRC_BYTES)
 
 
-def unpack(data: bytes) -> tuple[Opening, int]:
+def unpack(data: Data) -> tuple[Opening, int]:
     """Read signature, header and table of tiles; also give the byte at which they end.
 
     Raises FormatError if this is no `.nic` file, UnknownVersion, or DamagedFile.
@@ -137,9 +137,9 @@ def _u(value: int, n_bytes: int) -> bytes:
     return value.to_bytes(n_bytes, "little")
 
 
-def _unframe(data: bytes) -> Cursor:
+def _unframe(data: Data) -> Cursor:
     """Check signature, version and checksum, and give a cursor over the body of the header."""
-    _check_signature(data)
+    _check_signature(data[: len(SIGNATURE) + 2])
     cursor = Cursor(data, len(SIGNATURE), len(data), "file")
     version = divmod(cursor.unsigned(1, "version"), 16)
     if version != VERSION:
@@ -151,9 +151,10 @@ def _unframe(data: bytes) -> Cursor:
     start, end = cursor.position, cursor.position + n_bytes
     if end + layout.CRC_BYTES > len(data):
         raise DamagedFile(f"header runs to byte {end + layout.CRC_BYTES}, the file to {len(data)}: {REMEDY}")
-    if crc32(memoryview(data)[:end]).to_bytes(4, "little") != data[end : end + layout.CRC_BYTES]:
+    head = data[: end + layout.CRC_BYTES]
+    if crc32(memoryview(head)[:end]).to_bytes(4, "little") != head[end:]:
         raise DamagedFile(f"header: checksum of bytes 0 to {end} differs: {REMEDY}")
-    return Cursor(data, start, end, "header")
+    return Cursor(head, start, end, "header")
 
 
 def _check_signature(data: bytes) -> None:

@@ -12,6 +12,9 @@ from itertools import pairwise
 
 from nic_cli.types import Region
 
+Placed = tuple[int, Region]
+"""The number of a tile in raster order, and where it lies."""
+
 HYPER = 64  # pixels a hyper-latent, along a side
 LATENT = 16  # pixels a latent
 
@@ -49,3 +52,34 @@ class Grid:
                 Region(left // LATENT, top // LATENT, (right - left) // LATENT, (bottom - top) // LATENT)
                 for left, right in pairwise(across)
             ]
+
+    def window(self, area: Region, reach: int | None) -> Region:
+        """The latents that `area`, in pixels, depends on when each sees `reach` of them around it.
+
+        reach: None where it depends on them all.
+        """
+        width, height = extended(self.width) // LATENT, extended(self.height) // LATENT
+        if reach is None:
+            return Region(0, 0, width, height)
+        left, right = _grown(area.x, area.width, reach, width)
+        top, bottom = _grown(area.y, area.height, reach, height)
+        return Region(left, top, right - left, bottom - top)
+
+    def meeting(self, window: Region) -> list[list[Placed]]:
+        """The tiles that share latents with `window`, row by row."""
+        rows, number = [], 0
+        for regions in self.rows():
+            row = [(number + i, tile) for i, tile in enumerate(regions) if _meet(tile, window)]
+            rows += [row] if row else []
+            number += len(regions)
+        return rows
+
+
+def _grown(first: int, size: int, reach: int, whole: int) -> tuple[int, int]:
+    """First latent and end of `size` pixels from `first` on, with `reach` latents to either side."""
+    return max(0, first // LATENT - reach), min(whole, -(-(first + size) // LATENT) + reach)
+
+
+def _meet(a: Region, b: Region) -> bool:
+    across = a.x < b.x + b.width and b.x < a.x + a.width
+    return across and a.y < b.y + b.height and b.y < a.y + a.height

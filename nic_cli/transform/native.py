@@ -38,6 +38,7 @@ class Native:
         self.network = network.to(device, dtype).eval().requires_grad_(False)
         self.dtype = dtype
         self.integers, self.device = integers, device
+        self.reach = self.network.synthesis.reach
 
     @torch.inference_mode()
     def analyse(self, strips: Iterable[NDArray[np.float32]], q: float, b: float) -> Iterator[Tensor]:
@@ -102,23 +103,24 @@ class Native:
 
     @torch.inference_mode()
     def synthesise(
-        self, strips: Iterable[Tensor], q: float, made: float, shown: float
+        self, strips: Iterable[Tensor], q: float, made: float, shown: float, finer: int = 1
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
         made: the realism b that the latents are made for; shown: the one that the pixels shall have.
+        finer: so many times fewer latents are taken at a time.
         """
-        for strip in self.network.synthesis.stream(_thin(strips), made, shown):
+        for strip in self.network.synthesis.stream(_thin(strips, POSITIONS // finer), made, shown):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _tensor(self, dial: float) -> Tensor:
         return torch.tensor([dial], device=self.device, dtype=self.dtype)
 
 
-def _thin(strips: Iterable[Tensor]) -> Iterator[Tensor]:
-    """The same rows in strips of about POSITIONS latents."""
+def _thin(strips: Iterable[Tensor], positions: int) -> Iterator[Tensor]:
+    """The same rows in strips of about so many latents."""
     for strip in strips:
-        yield from torch.split(strip, max(1, POSITIONS // strip.shape[2]), 1)
+        yield from torch.split(strip, max(1, positions // strip.shape[2]), 1)
 
 
 def _integers(x: Tensor) -> IntArray:

@@ -66,6 +66,9 @@ class Synthesis(nn.Module):
         self.fine = nn.ModuleList(Conditioned(fine, *anchors) for _ in range(config.synthesis_fine_depth))
         self.tail = Tail(fine)
         self.skip = Dense(config.latent, 768, bias=False)
+        # Latents to each side that a pixel depends on: a block sees one square around it, of 16 pixels
+        # or of 8, and so does the tail.
+        self.reach = len(self.coarse) + -(-(len(self.fine) + 1) // 2)
 
     def forward(
         self, y: Tensor, made: Tensor, shown: Tensor, precision: torch.dtype = torch.float32

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nic_cli.container.layout import tile_count
 from nic_cli.tiles import strips
 from nic_cli.tiles.grid import Grid, extended
+from nic_cli.types import Region
 
 sides = st.integers(1, 5000)
 tiles = st.integers(1, 40).map(lambda n: 64 * n)
@@ -46,7 +47,7 @@ def test_pixels_survive_strips(dtype, channels, area):
     pixels = random.integers(0, np.iinfo(dtype).max, (201, 77, channels), dtype=dtype, endpoint=True)
     parts = list(strips.split(pixels, area))
     assert all(p.shape[1:] == (128, 3) for p in parts) and sum(len(p) for p in parts) == 256
-    back = strips.join(iter(parts), 77, 201, channels, 8 * pixels.itemsize)
+    back = strips.joined(iter(parts), Region(0, 0, 77, 201), channels, 8 * pixels.itemsize)[:201]
     assert np.array_equal(back, pixels)
 
 

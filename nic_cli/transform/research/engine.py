@@ -30,6 +30,7 @@ class Engine:
     """One system on one device."""
 
     exact = False  # tables follow from floats: tiles carry notes
+    reach = None  # a part of a picture would differ from the whole in its last digits
 
     def __init__(self, kind: str, members: Sequence[Callable[[], System]], device: str) -> None:
         """members: what loads each checkpoint; several are one each whole q, and one is held at a time."""
@@ -118,15 +119,18 @@ class Engine:
 
     @torch.inference_mode()
     def synthesise(
-        self, strips: Iterable[Tensor], q: float, made: float, shown: float
+        self, strips: Iterable[Tensor], q: float, made: float, shown: float, finer: int = 1
     ) -> Iterator[NDArray[np.float32]]:
-        """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1."""
+        """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
+
+        finer: so many times fewer latents are taken at a time.
+        """
         system = self.system(q)
         rows: Iterator[Tensor] = iter(strips)
         last = len(system.decoder_reach) - 1
         for part, reach in enumerate(system.decoder_reach):
             run = _channels_first(lambda x, part=part: system.decode(part, x, q, shown))  # type: ignore[misc]
-            rows = banded(rows, run, 1, reach, AREA // 256 * (1 if part == last else 4))
+            rows = banded(rows, run, 1, reach, AREA // 256 // finer * (1 if part == last else 4))
         for strip in rows:
             yield strip[0].float().cpu().numpy()
 

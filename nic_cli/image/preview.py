@@ -1,0 +1,48 @@
+"""A small picture of a picture, for file managers and whoever has no model."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nic_cli.image import modes
+from nic_cli.types import Picture, PixelArray
+
+SIDE = 256  # pixels along the longer side, at most: what file managers ask for first
+QUALITY = 70
+STEP = 1 << 22  # pixels read at a time
+
+
+def with_preview(picture: Picture) -> Picture:
+    """The same picture with a preview among its metadata: a WebP in sRGB, with the alpha if there is one."""
+    return replace(picture, metadata=replace(picture.metadata, preview=_made(picture)))
+
+
+def _made(picture: Picture) -> bytes:
+    factor = max(1, max(picture.width, picture.height) // (2 * SIDE))
+    lines = max(1, STEP // (factor * picture.width)) * factor
+    blocks = []
+    for top in range(0, picture.height, lines):
+        alpha = None if picture.alpha is None else picture.alpha[top : top + lines]
+        rows = modes.join(picture.pixels[top : top + lines], alpha)
+        blocks.append(_means(rows.reshape(*rows.shape[:2], -1), factor))
+    white = 255 if picture.bit_depth == 8 else 65535
+    small = np.rint(np.concatenate(blocks) * (255 / white)).astype(np.uint8)
+    image = Image.fromarray(small if small.shape[2] > 1 else small[:, :, 0])
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    packed = io.BytesIO()
+    image.save(packed, "WEBP", quality=QUALITY, method=4)
+    return packed.getvalue()
+
+
+def _means(values: PixelArray, side: int) -> NDArray[np.float64]:
+    """[h, w, C] -> means of squares of side x side, the last ones filled up with their edges."""
+    height, width, channels = values.shape
+    filled = np.pad(values, ((0, -height % side), (0, -width % side), (0, 0)), "edge")
+    squares = filled.reshape(filled.shape[0] // side, side, -1, side, channels)
+    means: NDArray[np.float64] = squares.mean((1, 3))
+    return means
