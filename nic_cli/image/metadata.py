@@ -15,12 +15,11 @@ from typing import Any
 from PIL import Image
 
 from nic_cli.errors import UsageError
-from nic_cli.image.opening import Warn
+from nic_cli.image.opening import MAX_ITEM, Warn
+from nic_cli.image.plugins import is_upright
 from nic_cli.types import Metadata, Picture, PixelArray
 
 PREFIX = b"Exif\0\0"
-MAX_BYTES = 1 << 24
-"""Of one item; what the container holds in one chunk."""
 
 _ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
@@ -44,10 +43,10 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
     items = {"icc": _as_bytes(image.info.get("icc_profile")), "exif": known, "xmp": xmp}
     for kind, data in items.items():
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_ITEM:
             warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
             items[kind] = b""
-    return Metadata(**items), turned
+    return Metadata(**items), 1 if is_upright(image) else turned
 
 
 def orientation(exif: bytes) -> int:
