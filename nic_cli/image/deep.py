@@ -43,6 +43,8 @@ def read_deep(
         return plugins.read_deep(stream, image)
     if is_narrowed(image) and tiff.in_planes(image):
         return tiff.read_planes(stream, image, name)
+    if image.format == "PNG" and image.tell():  # laid over the frames before it by Pillow, in 8 bit
+        return None
     raw = _raw_mode(image)
     if raw is None:
         return _read_grey(image)
@@ -89,12 +91,7 @@ def is_narrowed(image: Image.Image) -> bool:
 
 
 def _raw_mode(image: Image.Image) -> str | None:
-    """Return the raw mode of all tiles where it is one of 16-bit colour, like RGB;16B or RGBA;16L.
-
-    Not in an animation, whose frames Pillow lays over each other in 8 bit.
-    """
-    if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
-        return None
+    """Return the raw mode of all tiles where it is one of 16-bit colour, like RGB;16B or RGBA;16L."""
     modes = {_mode_of(tile.args) for tile in getattr(image, "tile", ())}
     mode = modes.pop() if len(modes) == 1 else ""
     return mode if re.fullmatch(r"(RGB[AaX]?;16[BLN])|LA;16B", mode) else None

@@ -22,6 +22,7 @@ from nic_cli.types import Metadata, Picture, PixelArray
 PREFIX = b"Exif\0\0"
 
 _ORIENTATION = 0x0112
+_XMP_REST = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
 # What a TIFF's own directory says about the picture rather than about how its pixels are stored.
 _DESCRIPTIVE = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
@@ -40,6 +41,8 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     found = _XMP_ORIENTATION.search(xmp)
     if found and turned == 1 and not known:
         turned = int(found[2])
+    if any(data.startswith(_XMP_REST) for _, data in getattr(image, "applist", ())):
+        warn(f"{name}: the part of XMP that lies beyond its first 64 kB was left out")
     xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
     items = {"icc": _as_bytes(image.info.get("icc_profile")), "exif": known, "xmp": xmp}
     for kind, data in items.items():
