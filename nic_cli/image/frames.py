@@ -15,7 +15,7 @@ def choose(image: Image.Image, frame: int | None, name: str) -> None:
     count = _count(image)
     if frame is None:
         if _several(image):
-            raise PictureError(f"{name}: holds {count} frames or pages; name the one to take, --frame 1")
+            raise PictureError(f"{name}: holds {count} frames or pages; give --frame 1 to {count}")
     elif frame > count:
         held = "1 frame" if count == 1 else f"{count} frames or pages"
         raise PictureError(f"{name}: holds {held}, not {frame}; give --frame 1 to {count}")

@@ -126,7 +126,7 @@ def metadata(stream: BinaryIO, limit: int) -> tuple[dict[str, bytes], bool]:
                 missing = True
                 continue
         if kind == b"Exif" and data[:4] not in (b"II*\0", b"MM\0*"):  # some writers forget the offset
-            data = data[4 + int.from_bytes(data[:4], "big") :]
+            data = data[4 + int.from_bytes(data[:4], "big") :] or data
         found.setdefault(_METADATA[kind], data)
     return found, missing
 

@@ -75,6 +75,11 @@ def _open_lifted(stream: BinaryIO, name: str, warn: Warn, formats: tuple[str, ..
         except UnidentifiedImageError:
             tiff.advise(stream, name)
             raise
+        except ValueError as error:
+            if "Exif" not in str(error):
+                raise
+            warn(f"{name}: the EXIF data are broken and were left out")
+            return Image.open(plugins.without_exif(stream), formats=known)
         finally:
             Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limits
 

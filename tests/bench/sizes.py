@@ -2,9 +2,9 @@
 
     python -m tests.bench.sizes [PICTURE] [--all] [--tile 64] [-m MODEL] [--threads 2]
 
-Codes cuts of a picture: every width and height from 1 to 130 (with --all, each with each), and 300 sizes within
-three pixels of a tile's or hyper-latent's edge, up to five tiles a side. Each file is packed, unpacked, decoded
-and compared. Prints the size that came back worst; another shape ends the run.
+Codes cuts of a picture: every width and height from 1 to 130 (with --all, each with each), and 300 sizes
+within three pixels of a tile's or hyper-latent's edge, up to five tiles a side. Each file is packed, read
+again, decoded and compared. Prints the size that came back worst; another shape ends the run.
 """
 
 from __future__ import annotations

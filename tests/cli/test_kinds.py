@@ -24,7 +24,7 @@ def animation(clean_place: Path, pixels: np.ndarray) -> Path:
 def test_an_animation_is_refused_in_one_line_that_names_the_way_out(nic, animation):
     result = nic("encode", animation)
     assert result.code == 3 and len(result.lines) == 1 and not Path("moving.nic").exists()
-    assert "moving.png: holds 3 frames or pages; name the one to take, --frame 1" in result.lines[0]
+    assert "moving.png: holds 3 frames or pages; give --frame 1 to 3" in result.lines[0]
 
 
 def test_the_frame_that_is_named_is_taken(nic, animation, pixels):

@@ -61,7 +61,7 @@ def exif(orientation: int, order: str = "<") -> bytes:
 
 
 def rgb_profile(primaries=P3, gamma: float = 2.2, ballast: bytes = b"") -> bytes:
-    """A matrix profile of these primaries, white D65 adapted to D50 (Bradford), one gamma, and a private tag."""
+    """A matrix profile of these primaries, white D65 adapted to D50 (Bradford), and one gamma."""
     xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     white = np.array([0.95047, 1.0, 1.08883])
     to_xyz = xyz * np.linalg.solve(xyz, white)

@@ -59,9 +59,9 @@ def test_a_still_picture_has_frame_1():
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_a_frame_too_far_says_how_many_there_are(format):
-    with pytest.raises(PictureError, match="^x: holds 3 frames or pages, not 4; give --frame 1 to 3$"):
+    with pytest.raises(PictureError, match=r"^x: holds 3 frames or pages, not 4; give --frame 1 to 3$"):
         read(io.BytesIO(animated(format)), "x", frame=4)
-    with pytest.raises(PictureError, match="^x: holds 3 frames or pages; name the one to take, --frame 1$"):
+    with pytest.raises(PictureError, match=r"^x: holds 3 frames or pages; give --frame 1 to 3$"):
         read(io.BytesIO(animated(format)), "x")
 
 

@@ -174,7 +174,7 @@ def test_floats_are_refused_with_advice(dtype, shape):
 
 
 def test_floats_in_memory_are_refused_with_advice():
-    with pytest.raises(PictureError, match="the image: floating-point .* 8 or 16 bit"):
+    with pytest.raises(PictureError, match=r"the image: floating-point .* 8 or 16 bit"):
         from_pil(Image.new("F", (3, 3)))
 
 

@@ -139,6 +139,13 @@ def test_broken_exif_is_left_out_with_a_notice(format, broken):
     assert said == ["x: the EXIF data are broken and were left out"]
 
 
+def test_broken_exif_of_a_jpeg_is_left_out_with_a_notice():
+    said = []
+    picture = read(stream(Image.fromarray(RGB), "JPEG", exif=b"Exif\0\0junk"), "x", warn=said.append)
+    assert picture.pixels.shape == RGB.shape and picture.metadata.exif == b""
+    assert said[-1] == "x: the EXIF data are broken and were left out"
+
+
 def test_complaints_of_the_tiff_reader_become_notices():
     said = []
     data = bytearray(stream(Image.fromarray(RGB), "TIFF", exif=exif(1)).getvalue())

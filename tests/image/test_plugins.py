@@ -1,4 +1,4 @@
-"""HEIC, JPEG XL and AVIF: what their plugins leave out is told or put right, and they are asked by nobody else."""
+"""HEIC, JPEG XL and AVIF: what their plugins leave out is put right or told, and nobody else asks them."""
 
 from __future__ import annotations
 
@@ -143,6 +143,20 @@ def test_metadata_of_heic():
     picture, _ = told(stream(Image.fromarray(SMOOTH), "HEIF", **said).getvalue())
     assert picture.metadata.icc == rgb_profile(P3) and picture.original_space
     assert picture.metadata.exif == exif(1) and picture.metadata.xmp == XMP
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_broken_exif_is_left_out_with_a_notice(kind):
+    data = bytearray(stream(Image.fromarray(SMOOTH), kind, exif=exif(6)).getvalue())
+    at = data.index(b"II*\0\x08")
+    data[at : at + 4] = b"JUNK"
+    picture, said = told(bytes(data))
+    turned = kind != "JXL"  # by the format itself
+    assert (
+        picture.pixels.shape[:2] == ((64, 48) if turned else (48, 64))
+        and b"JUNK" not in picture.metadata.exif
+    )
+    assert said == ["x: the EXIF data are broken and were left out"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
