@@ -35,8 +35,8 @@ def encode(
     """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
 
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
-    largest file up to this size instead. model: a name of `nic models list`, or a folder. Raises NicError
-    and its kinds.
+    largest file up to this size instead. model: a name of `nic models list`, or a folder. Of an animation
+    or several pages, seek to one and give `image.copy()`. Raises NicError and its kinds.
     """
     from nic_cli import codec
     from nic_cli.container import file

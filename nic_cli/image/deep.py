@@ -35,14 +35,15 @@ def read_deep(
 ) -> Deep | None:
     """Return the full values [H, W, 1..4] of a freshly opened `image`; None where 8 bit is all there is.
 
-    stream: what `image` was opened from, and `again` opens a second time. `image` is loaded in the end.
+    stream: what `image` was opened from, and `again` opens a second time.
     """
     if image.format == "PPM":
         return _read_pnm(stream)
     if image.format in plugins.FORMATS:
         return plugins.read_deep(stream, image)
     if is_narrowed(image) and tiff.in_planes(image):
-        return tiff.read_planes(stream, image, name)
+        values = tiff.read_planes(stream, image, name)
+        return _straight(values) if tiff.premultiplied(image) else values
     if image.format == "PNG" and image.tell():  # laid over the frames before it by Pillow, in 8 bit
         return None
     raw = _raw_mode(image)
@@ -56,8 +57,8 @@ def read_deep(
     high = np.asarray(image).astype(np.uint16)
     other = again()
     _ask(other, lambda mode: mode[:-1].upper() + _SWAPPED[mode[-1]])
-    values: Deep = high << 8 | np.asarray(other)
-    if raw.startswith("RGBa"):
+    values = high << 8 | np.asarray(other)
+    if tiff.premultiplied(image):
         return _straight(values)
     return values if transparent is None else _cut_out(values, transparent)
 

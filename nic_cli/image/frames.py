@@ -17,8 +17,9 @@ def choose(image: Image.Image, frame: int | None, name: str) -> None:
         if _several(image):
             raise PictureError(f"{name}: holds {count} frames or pages; give --frame 1 to {count}")
     elif frame > count:
-        held = "1 frame" if count == 1 else f"{count} frames or pages"
-        raise PictureError(f"{name}: holds {held}, not {frame}; give --frame 1 to {count}")
+        if count == 1:
+            raise PictureError(f"{name}: holds one picture, no frame {frame}; leave out --frame")
+        raise PictureError(f"{name}: holds {count} frames or pages, no {frame}; give --frame 1 to {count}")
     else:
         image.seek(frame - 1)
 

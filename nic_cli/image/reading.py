@@ -102,7 +102,8 @@ def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn)
     """Join the values of an image, `deep` where they are 16-bit colour, with what it says of itself."""
     if deep is None and is_narrowed(image):
         warn(f"{name}: more than 8 bits a channel, of which 8 were kept; give the values as PNG or an array")
-    image.load()  # some formats say the rest after their pixels
+    if deep is None or image.format != "TIFF":  # of planes Pillow makes noise, or an error
+        image.load()  # some formats say the rest after their pixels
     said, orientation = metadata.gather(image, name, warn)
     if deep is None:
         image = modes.plain(image, name)

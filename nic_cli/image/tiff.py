@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin
 
 from nic_cli.errors import PictureError
 
-_BITS, _PHOTOMETRIC, _PLANES, _KIND = 258, 262, 284, 339
+_BITS, _PHOTOMETRIC, _PLANES, _EXTRA, _KIND = 258, 262, 284, 338, 339
 _FLOAT = 3
 _HEADS = {b"II*\0": 4, b"MM\0*": 4, b"II+\0": 12, b"MM\0+": 12}
 _SAID = 1 << 16
@@ -40,11 +40,13 @@ def advise(stream: BinaryIO, name: str) -> None:
 
 
 def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[np.uint16]:
-    """Return the values [H, W, C] of 16-bit samples in separate planes, which Pillow reads as noise.
+    """Return the values [H, W, 3 or 4] of 16-bit RGB in separate planes, which Pillow reads as noise.
 
-    Raises PictureError where tifffile, which reads them, is not installed or cannot.
+    Raises PictureError for other colours, and where tifffile, which reads them, is not installed or cannot.
     """
     refusal = f"{name}: 16-bit TIFF in separate planes"
+    if image.mode not in ("RGB", "RGBA"):
+        raise PictureError(f"{refusal} is read in RGB only; save it interleaved")
     try:
         import tifffile
     except ImportError as error:
@@ -56,12 +58,18 @@ def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[np.u
         values = tifffile.TiffFile(stream).pages[image.tell()].asarray()
     except Exception as error:
         raise PictureError(f"{refusal} cannot be read ({error}); save it interleaved") from error
-    return np.ascontiguousarray(np.moveaxis(values, 0, 2), np.uint16)
+    planes = values.reshape(-1, image.height, image.width)[: len(image.getbands())]
+    return np.ascontiguousarray(np.moveaxis(planes, 0, 2), np.uint16)
 
 
 def in_planes(image: Image.Image) -> bool:
     """Whether the samples of a pixel lie in planes of their own."""
     return getattr(image, "tag_v2", {}).get(_PLANES) == 2 and len(image.getbands()) > 1
+
+
+def premultiplied(image: Image.Image) -> bool:
+    """Whether the colours of a TIFF were multiplied by its alpha."""
+    return image.mode == "RGBA" and 1 in getattr(image, "tag_v2", {}).get(_EXTRA, ())
 
 
 def whitened(image: Image.Image) -> NDArray[np.uint16] | None:
@@ -82,12 +90,12 @@ def overheard(name: str, warn: Callable[[str], None]) -> Iterator[None]:
 
     One thread at a time: the descriptor belongs to the whole process.
     """
-    try:
-        kept = os.dup(2)
-    except OSError:  # closed: nobody is disturbed
-        yield
-        return
     with tempfile.TemporaryFile() as file:
+        try:
+            kept = os.dup(2)
+        except OSError:  # closed: nobody is disturbed
+            yield
+            return
         os.dup2(file.fileno(), 2)
         try:
             yield

@@ -35,7 +35,7 @@ def test_the_frame_that_is_named_is_taken(nic, animation, pixels):
 
 def test_a_frame_that_is_not_there(nic, animation):
     result = nic("encode", "--frame", "4", animation)
-    assert result.code == 3 and len(result.lines) == 1 and "holds 3 frames or pages, not 4" in result.lines[0]
+    assert result.code == 3 and len(result.lines) == 1 and "holds 3 frames or pages, no 4" in result.lines[0]
     for wrong in ("0", "-1"):
         result = nic("encode", "--frame", wrong, animation)
         assert result.code == 2 and "count from 1" in result.lines[0]

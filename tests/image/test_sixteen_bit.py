@@ -157,12 +157,25 @@ def test_tiff_of_12_bit_reaches_white():
 
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("options", STORED)
-def test_tiff_in_planes_is_read_exactly(channels, options):
-    array = values(channels)
+@pytest.mark.parametrize("shape", [(23, 31), (1, 1), (1, 9), (9, 1)])
+def test_tiff_in_planes_is_read_exactly(channels, options, shape):
+    array = np.ascontiguousarray(values(channels)[: shape[0], : shape[1]])
     kind = {"photometric": "rgb", "planarconfig": "separate"}
     if channels == 4:
         kind["extrasamples"] = ["unassalpha"]
     assert same(read(tiff(array.transpose(2, 0, 1).copy(), **kind, **options)), array)
+
+
+def test_planes_that_are_no_alpha_or_multiplied_or_inks():
+    planes = np.full((4, 5, 6), 20000, np.uint16)
+    planes[3] = 40000
+    kind = {"photometric": "rgb", "planarconfig": "separate"}
+    spare = read(tiff(planes, extrasamples=["unspecified"], **kind))
+    assert spare.alpha is None and (spare.pixels == 20000).all()
+    mixed = read(tiff(planes, extrasamples=["assocalpha"], **kind))
+    assert (mixed.alpha == 40000).all() and (mixed.pixels == round(20000 * 65535 / 40000)).all()
+    with pytest.raises(PictureError, match="in RGB only"):
+        read(tiff(planes, photometric="separated", planarconfig="separate"))
 
 
 def test_tiff_in_planes_is_refused_rather_than_read_as_noise(monkeypatch):
