@@ -39,7 +39,8 @@ def encode(
 
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
     largest file up to this size instead. preview: put a small WebP of it into the file. model: a name of
-    `nic models list`, or a folder. Raises NicError and its kinds.
+    `nic models list`, or a folder. Of an animation or several pages, seek to one and give `image.copy()`.
+    Raises NicError and its kinds.
     """
     from nic_cli import codec
     from nic_cli.container import file

@@ -15,6 +15,9 @@ LEAVES = {"types", "errors"}
 ROOMS = {  # library: the places that may import it
     "constriction": ("entropy/coder.py",),
     "PIL": ("image/", "__init__.py", "bench/codecs.py"),
+    "pillow_heif": ("image/plugins.py",),
+    "pillow_jxl": ("image/plugins.py", "bench/codecs.py"),
+    "tifffile": ("image/tiff.py",),
     "huggingface_hub": ("zoo/fetch.py",),
     "torch": ("transform/", "codec.py", "zoo/", "train/", "bench/metrics/", "bench/command.py"),
     "typer": ("cli/",),

@@ -26,7 +26,8 @@ EXAMPLES = (
         "nic encode -r album/ -o packed/ --skip-existing",
         "a folder with all below it; goes on where it stopped",
     ),
-    ("magick in.heic png:- | nic encode - | ssh host 'cat > out.nic'", "through pipes"),
+    ("nic encode --frame 3 scan.tif", "the third page"),
+    ("magick in.psd png:- | nic encode - | ssh host 'cat > out.nic'", "through pipes"),
 )
 
 
@@ -53,6 +54,7 @@ class Encoder:
 
     wish: wishes.Wish
     strip: frozenset[str]
+    frame: int | None
     settings: Settings
     general: General
     console: Console
@@ -76,7 +78,8 @@ class Encoder:
         from nic_cli.image.reading import read
 
         with streams.opened(job.source) as stream:
-            picture = read(stream, outputs.spoken(job.source, "standard input"), warn=self.console.warn)
+            name = outputs.spoken(job.source, "standard input")
+            picture = read(stream, name, warn=self.console.warn, frame=self.frame)
         return strip(picture, self.strip)
 
     def _model(self) -> Model:
@@ -194,6 +197,16 @@ def encode(
             help="Leave metadata out; may be repeated. Default: keep all.",
         ),
     ] = None,
+    frame: Annotated[
+        int | None,
+        options.value(
+            "--frame",
+            metavar="N",
+            panel=ADVANCED,
+            help="Which frame of an animation, or page of a TIFF, to take, from 1; without it these are "
+            "refused.",
+        ),
+    ] = None,
     tile: Annotated[
         str | None,
         options.value(
@@ -240,12 +253,12 @@ def encode(
         offline=offline or None,
     )
     wish = wishes.of_rate(chosen, quality, bpp, target_size)
-    stripped = wishes.of_stripping(strip or [])
+    stripped, frame = wishes.of_stripping(strip or []), wishes.of_frame(frame)
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, general)
     console = general.console
     models = Models(chosen, console, trust=trust)
-    encoder = Encoder(wish, stripped, chosen, general, console, models, len(jobs) == 1)
+    encoder = Encoder(wish, stripped, frame, chosen, general, console, models, len(jobs) == 1)
     return batch.run(jobs, encoder, general.console, show=general.console.say, fail_fast=fail_fast)
 
 

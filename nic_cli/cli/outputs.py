@@ -16,7 +16,8 @@ from nic_cli.storage.plan import STREAM, Job, check_free, plan
 
 NIC = ".nic"
 PICTURES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .mpo .webp .tif .tiff .bmp .gif .ppm .pgm .pbm .pnm .avif .qoi".split()
+    ".png .apng .jpg .jpeg .jpe .jfif .mpo .webp .tif .tiff .bmp .gif .ppm .pgm .pbm .pnm .avif .qoi "
+    ".heic .heif .hif .jxl".split()
 )
 
 

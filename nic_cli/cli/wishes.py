@@ -50,6 +50,13 @@ def of_rate(chosen: Settings, quality: float | None, bpp: float | None, size: st
     return Wish(chosen.quality, bpp, n_bytes)
 
 
+def of_frame(given: int | None) -> int | None:
+    """Read --frame. Raises UsageError."""
+    if given is not None and given < 1:
+        raise UsageError(f"--frame: {given} cannot be used: frames and pages count from 1")
+    return given
+
+
 def of_stripping(given: list[str]) -> frozenset[str]:
     """Read what --strip names. Raises UsageError."""
     kinds = frozenset(kind for text in given for kind in text.split(","))

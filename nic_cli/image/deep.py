@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from nic_cli.errors import PictureError
+from nic_cli.image import plugins, tiff
 from nic_cli.types import Metadata
 
 Deep = NDArray[np.uint16]
@@ -35,47 +35,67 @@ def read_deep(
 ) -> Deep | None:
     """Return the full values [H, W, 1..4] of a freshly opened `image`; None where 8 bit is all there is.
 
-    stream: what `image` was opened from, and `again` opens a second time. `image` is loaded in the end.
+    stream: what `image` was opened from, and `again` opens a second time.
     """
     if image.format == "PPM":
         return _read_pnm(stream)
+    if image.format in plugins.FORMATS:
+        return plugins.read_deep(stream, image)
+    if is_narrowed(image) and tiff.in_planes(image):
+        values = tiff.read_planes(stream, image, name)
+        return _straight(values) if tiff.premultiplied(image) else values
+    if image.format == "PNG" and image.tell():  # laid over the frames before it by Pillow, in 8 bit
+        return None
     raw = _raw_mode(image)
     if raw is None:
-        _refuse_planes(image, name)
-        return None
+        return _read_grey(image)
     transparent = image.info.get("transparency")
     if raw == "LA;16B":  # the four bytes of such a pixel pass through as if they were R, G, B and A
         _ask(image, lambda _: "RGBA")
         return np.ascontiguousarray(np.asarray(image)).view(">u2").astype(np.uint16)
+    _ask(image, lambda mode: mode.upper())
     high = np.asarray(image).astype(np.uint16)
     other = again()
-    _ask(other, lambda mode: mode[:-1] + _SWAPPED[mode[-1]])
-    values: Deep = high << 8 | np.asarray(other)
-    if isinstance(transparent, tuple):
-        shown = (values != np.array(transparent, np.uint16)).any(axis=2, keepdims=True)
-        values = np.concatenate([values, np.where(shown, 0xFFFF, 0).astype(np.uint16)], axis=2)
-    return values
+    _ask(other, lambda mode: mode[:-1].upper() + _SWAPPED[mode[-1]])
+    values = high << 8 | np.asarray(other)
+    if tiff.premultiplied(image):
+        return _straight(values)
+    return values if transparent is None else _cut_out(values, transparent)
+
+
+def _read_grey(image: Image.Image) -> Deep | None:
+    transparent = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "I;16" and transparent is not None:
+        return _cut_out(np.asarray(image).astype(np.uint16)[:, :, None], transparent)
+    return tiff.whitened(image) if image.format == "TIFF" else None
+
+
+def _cut_out(values: Deep, transparent: Any) -> Deep:
+    """Add an alpha that is 0 where `values` are the colour that stands for transparent."""
+    shown = (values != np.array(transparent, np.uint16)).any(axis=2, keepdims=True)
+    return np.concatenate([values, np.where(shown, 0xFFFF, 0).astype(np.uint16)], axis=2)
+
+
+def _straight(values: Deep) -> Deep:
+    """Divide the colours by the alpha that was multiplied into them."""
+    colours, alpha = values[:, :, :3].astype(np.uint32), np.maximum(values[:, :, 3:], 1).astype(np.uint32)
+    divided = np.minimum((colours * 65535 + alpha // 2) // alpha, 65535)
+    return np.concatenate([divided.astype(np.uint16), values[:, :, 3:]], axis=2)
 
 
 def is_narrowed(image: Image.Image) -> bool:
     """Whether Pillow gives 8 of more bits a sample: known of a TIFF, and of others until they are loaded."""
     if _raw_mode(image) is not None:
         return True
-    bits = getattr(image, "tag_v2", {}).get(258, (8,))
+    bits = getattr(image, "tag_v2", {}).get(258) or (image.info.get("bit_depth", 8),)
     return image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB") and max(bits) > 8
-
-
-def _refuse_planes(image: Image.Image, name: str) -> None:
-    # Measured with Pillow 13: 16-bit samples in separate planes come out as noise.
-    if is_narrowed(image) and getattr(image, "tag_v2", {}).get(284) == 2:
-        raise PictureError(f"{name}: 16-bit TIFF in separate planes is not supported; save it interleaved")
 
 
 def _raw_mode(image: Image.Image) -> str | None:
     """Return the raw mode of all tiles where it is one of 16-bit colour, like RGB;16B or RGBA;16L."""
     modes = {_mode_of(tile.args) for tile in getattr(image, "tile", ())}
     mode = modes.pop() if len(modes) == 1 else ""
-    return mode if re.fullmatch(r"(RGBA?;16[BLN])|LA;16B", mode) else None
+    return mode if re.fullmatch(r"(RGB[AaX]?;16[BLN])|LA;16B", mode) else None
 
 
 def _mode_of(args: Any) -> str:

@@ -15,14 +15,14 @@ from typing import Any
 from PIL import Image
 
 from nic_cli.errors import UsageError
-from nic_cli.image.opening import Warn
+from nic_cli.image.opening import MAX_ITEM, Warn
+from nic_cli.image.plugins import is_upright
 from nic_cli.types import Metadata, Picture, PixelArray
 
 PREFIX = b"Exif\0\0"
-MAX_BYTES = 1 << 24
-"""Of one item; what the container holds in one chunk."""
 
 _ORIENTATION = 0x0112
+_XMP_REST = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
 # What a TIFF's own directory says about the picture rather than about how its pixels are stored.
 _DESCRIPTIVE = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
@@ -41,13 +41,15 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     found = _XMP_ORIENTATION.search(xmp)
     if found and turned == 1 and not known:
         turned = int(found[2])
+    if any(data.startswith(_XMP_REST) for _, data in getattr(image, "applist", ())):
+        warn(f"{name}: the part of XMP that lies beyond its first 64 kB was left out")
     xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
     items = {"icc": _as_bytes(image.info.get("icc_profile")), "exif": known, "xmp": xmp}
     for kind, data in items.items():
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_ITEM:
             warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
             items[kind] = b""
-    return Metadata(**items), turned
+    return Metadata(**items), 1 if is_upright(image) else turned
 
 
 def orientation(exif: bytes) -> int:

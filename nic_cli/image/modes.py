@@ -32,7 +32,8 @@ def plain(image: Image.Image, name: str) -> Image.Image:
     if mode in _WIDER:
         return image.convert(_WIDER[mode])
     if mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        raise PictureError(f"{name}: pixels of kind {mode} are not supported; convert to 8 or 16 bit first")
+        kind = "floating-point pixels" if mode == "F" else f"pixels of kind {mode}"
+        raise PictureError(f"{name}: {kind} are not supported; convert to 8 or 16 bit first")
     return image
 
 

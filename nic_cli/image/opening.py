@@ -5,26 +5,31 @@ Pillow knows more than forty formats; every parser is a risk, so only those name
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from nic_cli.errors import NicError, PictureError
+from nic_cli.image import frames, plugins, tiff
 
 Warn = Callable[[str], None]
 """Is given one-line notices about what could not be kept."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "QOI")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "QOI", *plugins.FORMATS)
 MAX_PIXELS = 1 << 28
 """Beyond this a picture in memory is over a gigabyte with its alpha; the container has the same limit."""
 MAX_SIDE = 1 << 20
 """The most that the container can declare."""
+MAX_ITEM = 1 << 24
+"""Bytes of one item of metadata; what the container holds in one chunk."""
 
 _globals = threading.RLock()
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints go to standard error
 
 
 def silent(message: str) -> None:
@@ -32,19 +37,27 @@ def silent(message: str) -> None:
 
 
 def open_image(
-    stream: BinaryIO, name: str, warn: Warn = silent, formats: tuple[str, ...] = FORMATS
+    stream: BinaryIO,
+    name: str,
+    warn: Warn = silent,
+    formats: tuple[str, ...] = FORMATS,
+    frame: int | None = None,
 ) -> ImageFile.ImageFile:
-    """Open a seekable `stream` without decoding a pixel; the caller loads it inside `refusing`.
+    """Open a seekable `stream`, nearly always without decoding; the caller loads it inside `refusing`.
 
-    Raises PictureError when it is empty, of no known format, animated, or larger than the limits.
+    frame: which one to take of several, from 1. Raises PictureError when it is empty, of no known format,
+    larger than the limits, when it holds several frames and none is named, or not the one named.
     """
     with refusing(name):
         if not stream.read(1):
             raise PictureError(f"{name}: empty, not a picture; check how the file was made")
-        stream.seek(0)
+        if early := plugins.prepare(stream, name, formats):
+            check_size(*early, name)
         image = _open_lifted(stream, name, warn, formats)
         check_size(image.width, image.height, name)
-        check_frames(image, name)
+        plugins.complete(image, stream, name, warn, MAX_ITEM)
+        frames.choose(image, frame, name)
+        check_size(image.width, image.height, name)  # of a page
     return image
 
 
@@ -52,14 +65,23 @@ def _open_lifted(stream: BinaryIO, name: str, warn: Warn, formats: tuple[str, ..
     if not set(formats) <= set(Image.OPEN):
         Image.init()
     known = [format for format in formats if format in Image.OPEN]  # AVIF and QOI depend on the build
-    # Pillow's own limit is global to the process. It is lifted only while a header is read, since
-    # `check_size` stands in for it, and two threads never undo each other.
+    # Pillow's own limits are global to the process. They are lifted only while a header is read, since
+    # `check_size` stands in for the first, and two threads never undo each other.
     with quietly(name, warn):
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        limits = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = None, MAX_ITEM
         try:
             return Image.open(stream, formats=known)
+        except UnidentifiedImageError:
+            tiff.advise(stream, name)
+            raise
+        except ValueError as error:
+            if "Exif" not in str(error):
+                raise
+            warn(f"{name}: the EXIF data are broken and were left out")
+            return Image.open(plugins.without_exif(stream), formats=known)
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limits
 
 
 @contextmanager
@@ -72,6 +94,20 @@ def quietly(name: str, warn: Warn) -> Iterator[None]:
         warn(f"{name}: {line}")
 
 
+@contextmanager
+def loading(image: Image.Image, name: str, warn: Warn) -> Iterator[None]:
+    """Turn what is raised while `image` is decoded into PictureError, and what is complained of into notices.
+
+    The reader of TIFF alone complains while it decodes.
+    """
+    with refusing(name):
+        if image.format != "TIFF":
+            yield
+            return
+        with quietly(name, warn), tiff.overheard(name, warn):
+            yield
+
+
 def check_size(width: int, height: int, name: str) -> None:
     """Raise PictureError where a picture of this declared size is empty or too large to be held."""
     if width < 1 or height < 1:
@@ -81,13 +117,6 @@ def check_size(width: int, height: int, name: str) -> None:
             f"{name}: {width} x {height} pixels is over the limit of 2^28 pixels and 2^20 a side; "
             "cut or shrink the picture first"
         )
-
-
-def check_frames(image: Image.Image, name: str) -> None:
-    """Raise PictureError where `image` holds several pictures; extra views of a camera (MPO) do not count."""
-    count = getattr(image, "n_frames", 1)
-    if count > 1 and image.format != "MPO":
-        raise PictureError(f"{name}: holds {count} frames or pages; extract the one you want first")
 
 
 @contextmanager
@@ -115,5 +144,5 @@ def refusing(name: str) -> Iterator[None]:
 
 
 def _damaged(name: str, error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).partition(" Please ")[0].split()) or type(error).__name__
     return f"{name}: damaged or cut short ({said}); fetch or export the picture again"

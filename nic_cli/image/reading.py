@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,13 +13,13 @@ from PIL import Image, ImageFile
 from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.image import colour, metadata, modes
 from nic_cli.image.deep import is_narrowed, read_deep
+from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     MAX_PIXELS,
     Warn,
-    check_frames,
     check_size,
+    loading,
     open_image,
-    quietly,
     refusing,
     silent,
 )
@@ -30,11 +29,14 @@ _MAX_STREAM = 8 * MAX_PIXELS
 """Bytes taken from a stream that cannot be rewound: the largest picture uncompressed; some never end."""
 
 
-def read(source: Path | BinaryIO, name: str = "the picture", *, warn: Warn = silent) -> Picture:
+def read(
+    source: Path | BinaryIO, name: str = "the picture", *, warn: Warn = silent, frame: int | None = None
+) -> Picture:
     """Read the picture in `source`; `name` stands for it in errors and in the notices given to `warn`.
 
-    Raises PictureError for what is not a picture, damaged, animated or too large, NicError for a file that
-    cannot be opened.
+    frame: which one to take of several frames or pages, from 1. Raises PictureError for what is not a
+    picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
+    opened.
     """
     if isinstance(source, Path):
         try:
@@ -42,8 +44,8 @@ def read(source: Path | BinaryIO, name: str = "the picture", *, warn: Warn = sil
         except OSError as error:
             raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
         with stream:
-            return _read(_rewindable(stream, name), name, warn)
-    return _read(_rewindable(source, name), name, warn)
+            return _read(_rewindable(stream, name), name, warn, frame)
+    return _read(_rewindable(source, name), name, warn, frame)
 
 
 def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
@@ -56,17 +58,16 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _read(stream: BinaryIO, name: str, warn: Warn) -> Picture:
+def _read(stream: BinaryIO, name: str, warn: Warn, frame: int | None) -> Picture:
     start = stream.tell()
     stream = io.BytesIO(stream.read()) if start else stream  # Pillow counts from the very beginning
 
     def again() -> ImageFile.ImageFile:
         stream.seek(0)
-        return open_image(stream, name, formats=(str(image.format),))
+        return open_image(stream, name, formats=(str(image.format),), frame=frame)
 
-    image = open_image(stream, name, warn)
-    # The reader of TIFF alone warns while it decodes.
-    with refusing(name), quietly(name, warn) if image.format == "TIFF" else nullcontext():
+    image = open_image(stream, name, warn, frame=frame)
+    with loading(image, name, warn):
         deep = read_deep(stream, image, again, name)
         return _picture(image, deep, name, warn)
 
@@ -74,7 +75,7 @@ def _read(stream: BinaryIO, name: str, warn: Warn) -> Picture:
 def from_pil(image: Image.Image, name: str = "the image", *, warn: Warn = silent) -> Picture:
     """Take the picture from a Pillow image, which is left as it was. Raises PictureError as `read` does."""
     check_size(image.width, image.height, name)
-    check_frames(image, name)
+    refuse_several(image, name)
     with refusing(name):
         return _picture(image, None, name, warn)
 
@@ -101,7 +102,8 @@ def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn)
     """Join the values of an image, `deep` where they are 16-bit colour, with what it says of itself."""
     if deep is None and is_narrowed(image):
         warn(f"{name}: more than 8 bits a channel, of which 8 were kept; give the values as PNG or an array")
-    image.load()  # some formats say the rest after their pixels
+    if deep is None or image.format != "TIFF":  # of planes Pillow makes noise, or an error
+        image.load()  # some formats say the rest after their pixels
     said, orientation = metadata.gather(image, name, warn)
     if deep is None:
         image = modes.plain(image, name)

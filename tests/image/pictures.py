@@ -60,7 +60,7 @@ def exif(orientation: int, order: str = "<") -> bytes:
     return head + struct.pack(order + "H", len(entries)) + b"".join(entries) + bytes(4)
 
 
-def rgb_profile(primaries=P3, gamma: float = 2.2) -> bytes:
+def rgb_profile(primaries=P3, gamma: float = 2.2, ballast: bytes = b"") -> bytes:
     """A matrix profile of these primaries, white D65 adapted to D50 (Bradford), and one gamma."""
     xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     white = np.array([0.95047, 1.0, 1.08883])
@@ -71,6 +71,8 @@ def rgb_profile(primaries=P3, gamma: float = 2.2) -> bytes:
     curve = b"curv" + struct.pack(">IIH", 0, 1, round(gamma * 256)) + bytes(2)
     tags = {b"wtpt": _xyz(d50), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
     tags |= {name: _xyz(adapted[:, i]) for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
+    if ballast:
+        tags[b"nicB"] = b"data" + struct.pack(">II", 0, 1) + ballast
     return _profile(b"mntr", b"RGB ", tags)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -75,6 +76,33 @@ def test_all_kinds_survive_writing_and_reading(format):
     assert again.metadata == said and again.original_space
 
 
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff"])
+def test_a_profile_of_3_megabytes_survives(format):
+    icc = rgb_profile(P3, ballast=RNG.bytes(3 << 20))
+    said = []
+    out = written(Picture(RGB, None, Metadata(icc), original_space=True), format, warn=said.append)
+    again = read(out, warn=said.append)
+    assert again.metadata.icc == icc and again.original_space and said == []
+    assert read(png16(RGB.astype(np.uint16) * 257, iCCP=b"n\0\0" + zlib.compress(icc))).metadata.icc == icc
+
+
+def test_xmp_in_several_parts_is_cut_aloud():
+    data = stream(Image.fromarray(RGB), "JPEG", xmp=XMP).getvalue()
+    rest = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + bytes([0, 0, 0, 3, 0, 0, 0, 0]) + b"<a>"
+    said = []
+    parts = data[:2] + b"\xff\xe1" + (len(rest) + 2).to_bytes(2, "big") + rest + data[2:]
+    assert read(io.BytesIO(parts), "x", warn=said.append).metadata.xmp == XMP
+    assert len(said) == 1 and "64 kB" in said[0]
+
+
+def test_what_is_over_16_megabytes_is_left_out_with_a_notice():
+    said = []
+    data = stream(Image.fromarray(RGB), "WEBP", lossless=True, exif=exif(6) + bytes(1 << 24))
+    picture = read(data, "x", warn=said.append)
+    assert (picture.pixels == upright(6)).all() and picture.metadata.exif == b""
+    assert len(said) == 1 and "EXIF are over the limit" in said[0]
+
+
 def test_tiff_keeps_what_describes_the_picture():
     said = Metadata(rgb_profile(), exif(1), XMP)
     again = read(written(Picture(RGB, None, said), "tiff"))
@@ -109,6 +137,13 @@ def test_broken_exif_is_left_out_with_a_notice(format, broken):
     picture = read(stream(Image.fromarray(RGB), format, exif=broken, lossless=True), "x", warn=said.append)
     assert (picture.pixels == RGB).all() and picture.metadata.exif == b""
     assert said == ["x: the EXIF data are broken and were left out"]
+
+
+def test_broken_exif_of_a_jpeg_is_left_out_with_a_notice():
+    said = []
+    picture = read(stream(Image.fromarray(RGB), "JPEG", exif=b"Exif\0\0junk"), "x", warn=said.append)
+    assert picture.pixels.shape == RGB.shape and picture.metadata.exif == b""
+    assert said[-1] == "x: the EXIF data are broken and were left out"
 
 
 def test_complaints_of_the_tiff_reader_become_notices():

@@ -53,6 +53,38 @@ def test_truncated(format, part):
     refused(whole[: int(len(whole) * part)])
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "QOI"])
+def test_flipped_bits_are_refused_or_harmless(format, capfd):
+    whole = stream(Image.fromarray(PHOTO), format).getvalue()
+    random = np.random.default_rng(6)
+    for i in range(80):
+        data = bytearray(whole)
+        for place in random.integers(200 if i % 2 else len(data), size=1 + i % 3):
+            data[place] ^= 1 << random.integers(8)
+        try:
+            read(io.BytesIO(data), "x")
+        except PictureError as error:
+            assert str(error).startswith("x: ") and "\n" not in str(error)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits", "group4"])
+def test_damaged_tiff_is_refused_or_told_of_in_our_words_alone(compression, capfd):
+    image = Image.fromarray(PHOTO).convert("1" if compression == "group4" else "RGB")
+    whole = stream(image, "TIFF", compression=compression).getvalue()
+    random, told = np.random.default_rng(7), []
+    for i in range(80):
+        data = bytearray(whole)
+        data[random.integers(len(data))] ^= 1 << random.integers(8)
+        try:
+            read(io.BytesIO(data[: random.integers(len(data))] if i % 2 else data), "x", warn=told.append)
+        except PictureError as error:
+            assert str(error).startswith("x: ") and "\n" not in str(error)
+    assert capfd.readouterr().err == ""  # libtiff would write there
+    assert all(line.startswith("x: ") and "\n" not in line for line in told)
+    assert compression != "group4" or any("look whether the picture is whole" in line for line in told)
+
+
 def test_a_flipped_bit_of_a_png_is_noticed():
     data = bytearray(stream(Image.fromarray(PHOTO), "PNG").getvalue())
     data[len(data) // 2] ^= 4

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import sys
 
 import numpy as np
 import pytest
@@ -60,33 +62,137 @@ def test_png_with_a_transparent_colour():
     assert picture.alpha[4, 5] == picture.alpha[6, 7] == 0 and (picture.alpha == 0).sum() == 2
 
 
+STORED = [
+    {},
+    {"byteorder": ">"},
+    {"compression": "deflate"},
+    {"compression": "deflate", "byteorder": ">"},
+    {"compression": "deflate", "predictor": 2},
+    {"tile": (16, 16)},
+]
+
+
+def tiff(array: np.ndarray, **options) -> io.BytesIO:
+    out = io.BytesIO()
+    tifffile.imwrite(out, array, **options)
+    out.seek(0)
+    return out
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"byteorder": ">"},
-        {"compression": "deflate"},
-        {"compression": "deflate", "predictor": 2},
-        {"tile": (16, 16)},
-    ],
-)
+@pytest.mark.parametrize("options", [*STORED, {"bigtiff": True}])
 def test_tiff_is_read_exactly(channels, options):
-    array, out = values(channels), io.BytesIO()
+    array = values(channels)
     kind = {"photometric": "minisblack"} if channels == 1 else {"photometric": "rgb"}
     if channels == 4:
         kind["extrasamples"] = ["unassalpha"]
-    tifffile.imwrite(out, array[:, :, 0] if channels == 1 else array, **kind, **options)
-    out.seek(0)
-    assert same(read(out), array)
+    assert same(read(tiff(array[:, :, 0] if channels == 1 else array, **kind, **options)), array)
 
 
-def test_tiff_in_planes_is_refused_rather_than_read_as_noise():
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_tiff_of_other_compressions_is_read_exactly(compression, channels):
+    array = values(channels)
+    eight = Image.fromarray(array.view(np.uint8).reshape(23, 62, channels))  # the same bytes in a row
+    data = bytearray(written_by_pillow(eight, compression))
+    patch(data, 256, 62, 31)
+    eights, sixteens = (np.full(channels, bits, "<u2").tobytes() for bits in (8, 16))
+    assert data.count(eights) == 1
+    assert same(read(io.BytesIO(data.replace(eights, sixteens))), array)
+
+
+def written_by_pillow(image: Image.Image, compression: str) -> bytes:
     out = io.BytesIO()
-    tifffile.imwrite(out, values(3).transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate")
-    out.seek(0)
-    with pytest.raises(PictureError, match="separate planes"):
-        read(out)
+    image.save(out, "TIFF", compression=compression)
+    return out.getvalue()
+
+
+def patch(data: bytearray, tag: int, old: int, new: int) -> None:
+    """Change a tag of type SHORT in a little-endian TIFF."""
+    entry = struct.pack("<HHIHH", tag, 3, 1, old, 0)
+    assert data.count(entry) == 1
+    at = data.index(entry) + 8
+    data[at : at + 2] = new.to_bytes(2, "little")
+
+
+@pytest.mark.parametrize("options", STORED)
+def test_tiff_with_a_fourth_sample_that_is_no_alpha(options):
+    array = values(4)
+    assert same(
+        read(tiff(array, photometric="rgb", extrasamples=["unspecified"], **options)), array[:, :, :3]
+    )
+
+
+@pytest.mark.parametrize("options", STORED)
+def test_tiff_with_its_alpha_multiplied_in(options):
+    array = values(4)
+    array[:, :, 3] |= 0x8000  # too little of it leaves too little of the colours
+    array[3, 4, 3] = 0
+    held = array.astype(np.uint32)
+    held[:, :, :3] = (held[:, :, :3] * held[:, :, 3:] + 32767) // 65535
+    picture = read(tiff(held.astype(np.uint16), photometric="rgb", extrasamples=["assocalpha"], **options))
+    assert (picture.alpha == array[:, :, 3]).all() and picture.bit_depth == 16
+    seen = picture.alpha > 0
+    assert np.abs(picture.pixels.astype(int) - array[:, :, :3])[seen].max() <= 1
+
+
+def test_tiff_where_0_is_white():
+    array = values(1)
+    assert same(read(tiff(array[:, :, 0], photometric="miniswhite")), 65535 - array)
+
+
+def test_tiff_of_12_bit_reaches_white():
+    grey = np.array([[0, 1, 2048, 4095]], np.uint16)
+    halves = [int(v) for v in grey[0]]
+    rows = bytes([halves[0] >> 4, (halves[0] & 15) << 4 | halves[1] >> 8, halves[1] & 255])
+    rows += bytes([halves[2] >> 4, (halves[2] & 15) << 4 | halves[3] >> 8, halves[3] & 255])
+    data = bytearray(tiff(np.frombuffer(rows, np.uint8)[None], photometric="minisblack").getvalue())
+    patch(data, 258, 8, 12)
+    for kind in ("<HHIHH", "<HHII"):
+        entry = struct.pack(kind, 256, 3 if kind == "<HHIHH" else 4, 1, 6, *(0,) * (kind == "<HHIHH"))
+        if entry in data:
+            data[data.index(entry) + 8] = 4
+    assert read(io.BytesIO(data)).pixels[0, :, 0].tolist() == [0, 16, 32776, 65535]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("options", STORED)
+@pytest.mark.parametrize("shape", [(23, 31), (1, 1), (1, 9), (9, 1)])
+def test_tiff_in_planes_is_read_exactly(channels, options, shape):
+    array = np.ascontiguousarray(values(channels)[: shape[0], : shape[1]])
+    kind = {"photometric": "rgb", "planarconfig": "separate"}
+    if channels == 4:
+        kind["extrasamples"] = ["unassalpha"]
+    assert same(read(tiff(array.transpose(2, 0, 1).copy(), **kind, **options)), array)
+
+
+def test_planes_that_are_no_alpha_or_multiplied_or_inks():
+    planes = np.full((4, 5, 6), 20000, np.uint16)
+    planes[3] = 40000
+    kind = {"photometric": "rgb", "planarconfig": "separate"}
+    spare = read(tiff(planes, extrasamples=["unspecified"], **kind))
+    assert spare.alpha is None and (spare.pixels == 20000).all()
+    mixed = read(tiff(planes, extrasamples=["assocalpha"], **kind))
+    assert (mixed.alpha == 40000).all() and (mixed.pixels == round(20000 * 65535 / 40000)).all()
+    with pytest.raises(PictureError, match="in RGB only"):
+        read(tiff(planes, photometric="separated", planarconfig="separate"))
+
+
+def test_tiff_in_planes_is_refused_rather_than_read_as_noise(monkeypatch):
+    data = tiff(values(3).transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate")
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(PictureError, match=r"^x: 16-bit TIFF in separate planes .* 'nic-cli\[formats\]'"):
+        read(data, "x")
+
+
+def test_png_of_grey_with_a_transparent_value():
+    array = values(1)
+    array[2, 3] = array[4, 4] = 4660
+    array[0, 0] = 4661
+    picture = read(png16(array, tRNS=b"\x12\x34"))
+    assert (picture.pixels == array).all() and picture.alpha.dtype == np.uint16
+    assert picture.alpha[2, 3] == picture.alpha[4, 4] == 0
+    assert (picture.alpha == 0).sum() == (array == 4660).sum()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
