@@ -49,6 +49,9 @@ class Rows(Protocol):
     def __getitem__(self, rows: slice) -> PixelArray:
         """Rows of a slice without a step."""
 
+    def through(self, after: Callable[[PixelArray], PixelArray]) -> Rows:
+        """These rows, each slice changed by `after`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

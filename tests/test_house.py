@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nic_cli"
 STAGES = ("image", "tiles", "transform", "entropy", "container")
-LEAVES = {"types", "errors"}
+LEAVES = {"types", "errors", "limits"}
 ROOMS = {  # library: the places that may import it
     "constriction": ("entropy/coder.py",),
     "PIL": ("image/", "__init__.py", "bench/codecs.py"),

@@ -52,10 +52,6 @@ def check(header: Header) -> None:
     for name, side in (("width", header.width), ("height", header.height)):
         if not 1 <= side <= layout.MAX_SIDE:
             raise UsageError(f"{name} is {side} pixels: use 1 to {layout.MAX_SIDE}")
-    if header.width * header.height > layout.MAX_PIXELS:
-        raise UsageError(
-            f"{header.width} x {header.height} is over {layout.MAX_PIXELS} pixels: cut the picture up"
-        )
     if header.channels not in (1, 3) or header.bit_depth not in (8, 16):
         raise UsageError(f"{header.channels} channels of {header.bit_depth} bits: use 1 or 3 of 8 or 16")
     _check_steps("q", header.q, layout.MAX_Q_STEPS)
@@ -98,8 +94,6 @@ def unpack(data: Data) -> tuple[Opening, int]:
     cursor = _unframe(data)
     width = cursor.varint("width", 1, layout.MAX_SIDE)
     height = cursor.varint("height", 1, layout.MAX_SIDE)
-    if width * height > layout.MAX_PIXELS:
-        raise DamagedFile(f"header: {width} x {height} is over {layout.MAX_PIXELS} pixels: {REMEDY}")
     flags = cursor.unsigned(1, "flags", 0, layout.ALL_FLAGS)
     header = Header(
         width=width,

@@ -6,7 +6,7 @@
     | length       varint  bytes of the body                                   |
     +-- body ------------------------------------------------------------------+
     | width        varint  1..2^20 pixels                                      |
-    | height       varint  1..2^20 pixels; width * height <= 2^28              |
+    | height       varint  1..2^20 pixels                                      |
     | flags        u8      . . . . 3 2 1 0                                     |
     |                              | | | `- RGB, else grey                     |
     |                              | | `--- 16 bits a sample, else 8           |
@@ -55,7 +55,6 @@ MAX_Q_STEPS = 0xFFFF
 MAX_B_STEPS = STEPS
 
 MAX_SIDE = 1 << 20  # no camera or scanner makes longer rows, and products stay far from 2^63
-MAX_PIXELS = 1 << 28  # a gigabyte of 8-bit RGBA: what a desktop can still hold
 TILE_UNIT = 64  # one hyper-latent covers 64 x 64 pixels, and no tile may cut it
 MAX_TILE = 255 * TILE_UNIT
 MAX_VARINT_BYTES = 5
@@ -71,7 +70,7 @@ ALL_FLAGS = RGB | SIXTEEN_BIT | ORIGINAL_SPACE | HAS_CHUNKS
 ICC, EXIF, XMP, PREVIEW, ALPHA = b"iccp", b"exif", b"xmpp", b"prev", b"ALPH"
 MAX_CHUNKS = 64  # five kinds are known; the rest is room for later minor versions
 MAX_METADATA = 16 << 20  # the largest profiles are a few MiB; more is an attack or a mistake
-MAX_ALPHA = 512 << 20  # MAX_PIXELS of 16 bits, stored without any compression
+MAX_ALPHA = 1 << 30  # a gigapixel stored without any compression
 CHUNK_LIMITS = {
     ICC: MAX_METADATA,
     EXIF: MAX_METADATA,

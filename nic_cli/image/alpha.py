@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from nic_cli.errors import DamagedFile, NicError
-from nic_cli.image.deep import write_png
 from nic_cli.image.opening import open_image, refusing
+from nic_cli.image.rowwise import write_png
 from nic_cli.types import Metadata, PixelArray
 
 _WEBP_SIDE = 16383
@@ -23,7 +23,7 @@ def pack_alpha(alpha: PixelArray) -> bytes:
     """[H, W], uint8 or uint16 -> bytes that `unpack_alpha` turns into the same values."""
     packed = io.BytesIO()
     if alpha.dtype == np.uint16:
-        write_png(np.ascontiguousarray(alpha[:, :, None], np.uint16), packed, Metadata())
+        write_png([alpha[:, :, None]], (*alpha.shape, 1), 16, packed, Metadata())
     elif max(alpha.shape) <= _WEBP_SIDE:
         Image.fromarray(alpha).save(packed, "WEBP", lossless=True, quality=80, method=4)
     else:
@@ -37,7 +37,7 @@ def unpack_alpha(data: bytes, width: int, height: int, bit_depth: int) -> PixelA
     Raises DamagedFile, before anything is decoded where it can, unless `data` is exactly such a picture.
     """
     try:
-        image = open_image(io.BytesIO(data), _NAME, formats=("WEBP", "PNG"))
+        image = open_image(io.BytesIO(data), _NAME, formats=("WEBP", "PNG"), most=width * height)
         modes = ("I;16",) if bit_depth == 16 else ("L", "RGB", "RGBX")
         if image.size != (width, height) or image.mode not in modes:
             raise DamagedFile(
@@ -47,7 +47,8 @@ def unpack_alpha(data: bytes, width: int, height: int, bit_depth: int) -> PixelA
         with refusing(_NAME):
             if bit_depth == 16:
                 return np.asarray(image).astype(np.uint16)
-            return np.asarray(image.convert("RGB").getchannel("G")).astype(np.uint8)
+            plane = image if image.mode == "L" else image.convert("RGB").getchannel("G")
+            return np.asarray(plane).astype(np.uint8)
     except DamagedFile:
         raise
     except NicError as error:

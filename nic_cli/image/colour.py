@@ -6,10 +6,14 @@ Relative colorimetric with black point compensation both ways. littleCMS works o
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
+
+from nic_cli.types import PixelArray
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
 _CACHED = 32
@@ -55,6 +59,15 @@ def is_srgb(icc: bytes) -> bool:
 def lab_to_srgb(image: Image.Image) -> Image.Image:
     """Convert a Lab image (D50, as in TIFF) to sRGB in mode RGB."""
     return to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())
+
+
+def applied(convert: Callable[[Image.Image, bytes], Image.Image], pixels: Any, icc: bytes) -> Any:
+    """`to_srgb` or `from_srgb` on pixels [H, W, 3] of uint8, at once or, of `Rows`, as they come."""
+
+    def change(rows: PixelArray) -> PixelArray:
+        return np.asarray(convert(Image.fromarray(rows), icc))
+
+    return change(pixels) if isinstance(pixels, np.ndarray) else pixels.through(change)
 
 
 @lru_cache(_CACHED)

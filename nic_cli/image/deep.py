@@ -1,4 +1,4 @@
-"""16 bit in colour, which Pillow has no mode for: both bytes of PNG, TIFF and PPM, and PNG and PPM written.
+"""16 bit in colour, which Pillow has no mode for: both bytes of PNG, TIFF and PPM.
 
 Pillow's unpackers for 16-bit colour keep one byte of two; which one is in the name of the raw mode. So
 a file is decoded twice, once as it asks and once in the other byte order, and the bytes are put together.
@@ -7,9 +7,7 @@ a file is decoded twice, once as it asks and once in the other byte order, and t
 from __future__ import annotations
 
 import re
-import struct
 import sys
-import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from nic_cli.image import plugins, tiff
-from nic_cli.types import Metadata
 
 Deep = NDArray[np.uint16]
 
@@ -26,8 +23,6 @@ _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _PNM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _PNM_HEAD = 4096
-_PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}
-_LEVEL = 4
 
 
 def read_deep(
@@ -113,42 +108,6 @@ def _ask(image: ImageFile.ImageFile, change: Callable[[str], str]) -> None:
         )
         for tile in image.tile
     ]
-
-
-def write_png(values: Deep, stream: BinaryIO, metadata: Metadata) -> None:
-    """Write `values` [H, W, 1..4] as a 16-bit PNG with its metadata."""
-    height, width, channels = values.shape
-    head = struct.pack(">IIBBBBB", width, height, 16, _PNG_KINDS[channels], 0, 0, 0)
-    stream.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head))
-    if metadata.icc:
-        stream.write(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(metadata.icc)))
-    if metadata.exif:
-        stream.write(_chunk(b"eXIf", metadata.exif))
-    if metadata.xmp:
-        stream.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    stream.write(_chunk(b"IDAT", zlib.compress(_filtered(values), _LEVEL)) + _chunk(b"IEND", b""))
-
-
-def _filtered(values: Deep) -> bytes:
-    """Return the scan lines, each with the filter byte Up (2) and its difference to the line above."""
-    height = values.shape[0]
-    lines = values.astype(">u2").reshape(height, -1).view(np.uint8)
-    coded = np.empty((height, 1 + lines.shape[1]), np.uint8)
-    coded[:, 0] = 2
-    coded[0, 1:] = lines[0]
-    np.subtract(lines[1:], lines[:-1], out=coded[1:, 1:])
-    return coded.tobytes()
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def write_pnm(values: Deep, stream: BinaryIO) -> None:
-    """Write `values` [H, W, 1 or 3] as a binary PGM or PPM with 65535 as white."""
-    height, width, channels = values.shape
-    stream.write(b"P%d\n%d %d\n65535\n" % (5 if channels == 1 else 6, width, height))
-    stream.write(values.astype(">u2").tobytes())
 
 
 def _read_pnm(stream: BinaryIO) -> Deep | None:

@@ -26,7 +26,7 @@ _XMP_REST = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
 # What a TIFF's own directory says about the picture rather than about how its pixels are stored.
 _DESCRIPTIVE = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
-_EXIF_IFD, _GPS_IFD, _XMP = 0x8769, 0x8825, 700
+_EXIF_IFD, _GPS_IFD, _XMP, _ICC = 0x8769, 0x8825, 700, 34675
 
 
 def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
@@ -50,6 +50,11 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
             warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
             items[kind] = b""
     return Metadata(**items), 1 if is_upright(image) else turned
+
+
+def without_icc(said: Metadata) -> Metadata:
+    """The same without the profile, for pixels that are no longer in its space."""
+    return replace(said, icc=b"")
 
 
 def orientation(exif: bytes) -> int:
@@ -126,22 +131,18 @@ def _exif_of_tiff(image: Image.Image) -> bytes:
     return kept.tobytes() if len(kept) else b""
 
 
-def for_tiff(metadata: Metadata) -> Image.Exif:
-    """Return the tags of a TIFF that carry this EXIF and XMP. Raises ValueError where the EXIF is broken."""
-    found = Image.Exif()
+def for_tiff(metadata: Metadata, warn: Warn) -> dict[int, Any]:
+    """Return the tags of a TIFF that carry this, inner directories as dicts; broken EXIF is left out."""
+    tags: dict[int, Any] = {}
     if metadata.exif:
         try:
+            found = Image.Exif()
             found.load(metadata.exif)
-            found = _descriptive(found)
+            tags = dict(_descriptive(found).items())
         except Exception as error:  # Pillow raises what it likes on broken directories
-            raise ValueError(f"broken EXIF: {error}") from error
-    if metadata.xmp:
-        found[_XMP] = metadata.xmp
-    loaded = (
-        Image.Exif()
-    )  # Pillow writes the inner directories of a TIFF only where they were read from bytes
-    loaded.load(found.tobytes())
-    return loaded
+            warn(f"written without EXIF: broken EXIF: {error}")
+    tags |= {_XMP: metadata.xmp} if metadata.xmp else {}
+    return tags | ({_ICC: metadata.icc} if metadata.icc else {})
 
 
 def _descriptive(found: Image.Exif) -> Image.Exif:

@@ -16,15 +16,12 @@ from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from nic_cli.errors import NicError, PictureError
 from nic_cli.image import frames, plugins, tiff
+from nic_cli.limits import HELD, MOST, check_size
 
 Warn = Callable[[str], None]
 """Is given one-line notices about what could not be kept."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "QOI", *plugins.FORMATS)
-MAX_PIXELS = 1 << 28
-"""Beyond this a picture in memory is over a gigabyte with its alpha; the container has the same limit."""
-MAX_SIDE = 1 << 20
-"""The most that the container can declare."""
 MAX_ITEM = 1 << 24
 """Bytes of one item of metadata; what the container holds in one chunk."""
 
@@ -42,22 +39,24 @@ def open_image(
     warn: Warn = silent,
     formats: tuple[str, ...] = FORMATS,
     frame: int | None = None,
+    most: int | None = None,
 ) -> ImageFile.ImageFile:
     """Open a seekable `stream`, nearly always without decoding; the caller loads it inside `refusing`.
 
-    frame: which one to take of several, from 1. Raises PictureError when it is empty, of no known format,
-    larger than the limits, when it holds several frames and none is named, or not the one named.
+    frame: which one to take of several, from 1. most: pixels it may have, None for what rows may have.
+    Raises PictureError when it is empty, of no known format, larger than the limits, when it holds several
+    frames and none is named, or not the one named.
     """
     with refusing(name):
         if not stream.read(1):
             raise PictureError(f"{name}: empty, not a picture; check how the file was made")
         if early := plugins.prepare(stream, name, formats):
-            check_size(*early, name)
+            check_size(*early, name, most or HELD)
         image = _open_lifted(stream, name, warn, formats)
-        check_size(image.width, image.height, name)
+        check_size(image.width, image.height, name, most or MOST)
         plugins.complete(image, stream, name, warn, MAX_ITEM)
         frames.choose(image, frame, name)
-        check_size(image.width, image.height, name)  # of a page
+        check_size(image.width, image.height, name, most or MOST)  # of a page
     return image
 
 
@@ -106,17 +105,6 @@ def loading(image: Image.Image, name: str, warn: Warn) -> Iterator[None]:
             return
         with quietly(name, warn), tiff.overheard(name, warn):
             yield
-
-
-def check_size(width: int, height: int, name: str) -> None:
-    """Raise PictureError where a picture of this declared size is empty or too large to be held."""
-    if width < 1 or height < 1:
-        raise PictureError(f"{name}: {width} x {height} pixels, nothing to read; check how the file was made")
-    if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{name}: {width} x {height} pixels is over the limit of 2^28 pixels and 2^20 a side; "
-            "cut or shrink the picture first"
-        )
 
 
 @contextmanager

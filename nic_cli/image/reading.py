@@ -11,31 +11,36 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from nic_cli.errors import NicError, PictureError, UsageError
-from nic_cli.image import colour, metadata, modes
+from nic_cli.image import colour, huge, metadata, modes
 from nic_cli.image.deep import is_narrowed, read_deep
 from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
-    MAX_PIXELS,
     Warn,
-    check_size,
     loading,
     open_image,
     refusing,
     silent,
 )
+from nic_cli.limits import HELD, check_size
 from nic_cli.types import Metadata, Picture, PixelArray
 
-_MAX_STREAM = 8 * MAX_PIXELS
+_MAX_STREAM = 8 * HELD
 """Bytes taken from a stream that cannot be rewound: the largest picture uncompressed; some never end."""
 
 
 def read(
-    source: Path | BinaryIO, name: str = "the picture", *, warn: Warn = silent, frame: int | None = None
+    source: Path | BinaryIO,
+    name: str = "the picture",
+    *,
+    warn: Warn = silent,
+    frame: int | None = None,
+    most: int | None = None,
 ) -> Picture:
     """Read the picture in `source`; `name` stands for it in errors and in the notices given to `warn`.
 
-    frame: which one to take of several frames or pages, from 1. Raises PictureError for what is not a
-    picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
+    frame: which one to take of several frames or pages, from 1. most: pixels that it may have, None for
+    what can be held or, where libvips reads it by rows, four times that. Raises PictureError for what is not
+    a picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
     opened.
     """
     if isinstance(source, Path):
@@ -44,8 +49,8 @@ def read(
         except OSError as error:
             raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
         with stream:
-            return _read(_rewindable(stream, name), name, warn, frame)
-    return _read(_rewindable(source, name), name, warn, frame)
+            return _read(_rewindable(stream, name), name, warn, frame, most)
+    return _read(_rewindable(source, name), name, warn, frame, most)
 
 
 def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
@@ -58,15 +63,22 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _read(stream: BinaryIO, name: str, warn: Warn, frame: int | None) -> Picture:
+def _read(stream: BinaryIO, name: str, warn: Warn, frame: int | None, most: int | None) -> Picture:
     start = stream.tell()
     stream = io.BytesIO(stream.read()) if start else stream  # Pillow counts from the very beginning
 
     def again() -> ImageFile.ImageFile:
         stream.seek(0)
-        return open_image(stream, name, formats=(str(image.format),), frame=frame)
+        return open_image(stream, name, formats=(str(image.format),), frame=frame, most=most)
 
-    image = open_image(stream, name, warn, frame=frame)
+    image = open_image(stream, name, warn, frame=frame, most=most)
+    if huge.takes(image):
+        return _in_srgb(huge.read(stream, image, name, warn), name, warn)
+    if most is None and image.width * image.height > HELD:
+        raise PictureError(
+            f"{name}: {image.width} x {image.height} pixels are too many to be held; pip install "
+            "'nic-cli[huge]' reads PNG, JPEG and TIFF by rows"
+        )
     with loading(image, name, warn):
         deep = read_deep(stream, image, again, name)
         return _picture(image, deep, name, warn)
@@ -139,11 +151,11 @@ def _in_srgb(picture: Picture, name: str, warn: Warn) -> Picture:
             raise ValueError("it describes other channels")
         if picture.channels == 1 or picture.bit_depth == 16 or colour.is_srgb(icc):
             return picture  # littleCMS is asked for 8-bit RGB only
-        converted = np.asarray(colour.to_srgb(Image.fromarray(picture.pixels), icc))
+        pixels = colour.applied(colour.to_srgb, picture.pixels, icc)
     except ValueError as error:
         warn(f"{name}: the ICC profile was left out and sRGB taken: {error}")
         return replace(picture, metadata=replace(picture.metadata, icc=b""))
-    picture = replace(picture, pixels=converted, original_space=True)
+    picture = replace(picture, pixels=pixels, original_space=True)
     if not colour.has_way_back(icc):
         warn(f"{name}: the ICC profile leads to sRGB but not back; the picture stays in sRGB without it")
         return replace(picture, metadata=replace(picture.metadata, icc=b""), original_space=False)

@@ -80,7 +80,7 @@ def test_other_version_is_named_before_anything_else(version):
 WRONG_BODIES = {
     "width": body(width=0),
     "height": body(height=0),
-    "over": body(width=1 << 20, height=1 << 20),
+    "268435456 tiles": body(width=1 << 20, height=1 << 20),
     "flags": body(flags=0x11),
     "b at": body(b=4097),
     "tile at": body(tile=0),

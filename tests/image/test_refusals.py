@@ -121,7 +121,7 @@ def png_of(width: int, height: int, kind: int = 2) -> bytes:
 
 BOMBS = {
     "pixels": png_of(65536, 65536),
-    "just over": png_of(1 << 14, (1 << 14) + 1),
+    "just over": png_of(1 << 15, (1 << 15) + 1),
     "side": png_of((1 << 20) + 1, 1),
     "greatest": png_of(2**31 - 1, 2**31 - 1),
     "ppm": b"P6 70000 70000 255\n",

@@ -1,0 +1,23 @@
+"""How large a picture may say it is, before anything is made for it."""
+
+from __future__ import annotations
+
+from nic_cli.errors import PictureError
+
+HELD = 1 << 28
+"""Pixels of a picture in memory: a gigabyte with its alpha."""
+MOST = 1 << 30
+"""Pixels of one that goes by rows, unless the user says otherwise: some minutes of work."""
+SIDE = 1 << 20
+"""Pixels along a side: the most that the container can declare."""
+
+
+def check_size(width: int, height: int, name: str, most: int = HELD) -> None:
+    """Raise PictureError where a picture of this declared size is empty, or over `most` pixels."""
+    if width < 1 or height < 1:
+        raise PictureError(f"{name}: {width} x {height} pixels, nothing to read; check how the file was made")
+    if max(width, height) > SIDE or width * height > most:
+        raise PictureError(
+            f"{name}: {width} x {height} is over the limit of {most} pixels and 2^20 a side; "
+            "cut or shrink the picture, or raise --max-pixels"
+        )
