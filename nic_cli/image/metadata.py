@@ -31,7 +31,7 @@ _EXIF_IFD, _GPS_IFD, _XMP = 0x8769, 0x8825, 700
 
 def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     """Return what a loaded `image` says of itself, made upright, and the orientation (1..8) it had."""
-    exif = _exif_of(image).removeprefix(PREFIX)
+    exif = exif_of(image).removeprefix(PREFIX)
     turned, known = 1, b""
     try:
         turned, known = orientation(exif), with_orientation(exif, 1)
@@ -50,6 +50,13 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
             warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
             items[kind] = b""
     return Metadata(**items), 1 if is_upright(image) else turned
+
+
+def as_info(said: Metadata) -> dict[str, bytes]:
+    """Return what the `info` of a Pillow image holds of these data."""
+    exif = PREFIX + said.exif if said.exif else b""
+    known = {"icc_profile": said.icc, "exif": exif, "xmp": said.xmp}
+    return {key: data for key, data in known.items() if data}
 
 
 def orientation(exif: bytes) -> int:
@@ -114,7 +121,8 @@ def strip(picture: Picture, what: Collection[str]) -> Picture:
     return replace(picture, metadata=kept, original_space=picture.original_space and bool(kept.icc))
 
 
-def _exif_of(image: Image.Image) -> bytes:
+def exif_of(image: Image.Image) -> bytes:
+    """Return the EXIF of an image, of a TIFF the descriptive part; empty where there is none."""
     if image.format == "TIFF":
         return _exif_of_tiff(image)
     return _as_bytes(image.info.get("exif"))
