@@ -1,9 +1,11 @@
 """The plugin of Pillow: from the import of this module on, Pillow opens and saves `.nic` files.
 
-import nic_cli.pillow
-with Image.open("photo.nic") as image:       # the header and the metadata; no torch
-    image.thumbnail((256, 256))              # decodes at 1/2, 1/4 or 1/8 where that is enough
-image.save("photo.nic", q=2.0, b=0.75)       # with any of the arguments of nic_cli.encode
+    import nic_cli.pillow
+    with Image.open("photo.nic") as image:       # the header and the metadata; no torch
+        image.thumbnail((256, 256))              # decodes at 1/2, 1/4 or 1/8 where that is enough
+    image.save("photo.nic", q=2.0, b=0.75)       # with any of the arguments of nic_cli.encode
+
+Threads may open and save at once; one image is for one thread at a time, as everywhere in Pillow.
 """
 
 from __future__ import annotations
