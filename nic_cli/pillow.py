@@ -18,10 +18,15 @@ import nic_cli
 from nic_cli.container import file, layout
 from nic_cli.container.layout import SIGNATURE
 from nic_cli.errors import NicError, UsageError
-from nic_cli.image.metadata import as_info, exif_of
-from nic_cli.types import Header, Metadata
+from nic_cli.types import Header
 
 FORMAT = "NIC"
+SAID = (
+    ("icc_profile", layout.ICC, b""),
+    ("exif", layout.EXIF, b"Exif\0\0"),
+    ("xmp", layout.XMP, b""),
+)
+"""Metadata: the key in `info`, the chunk, and what Pillow wants before it."""
 WISHES = ("q", "b", "target_bytes", "tile", "preview", "model", "device")
 """What `save` hands on to `nic_cli.encode`."""
 
@@ -42,8 +47,8 @@ class NicImageFile(ImageFile.ImageFile):
         found = {chunk.kind: chunk.data for chunk in chunks}
         self._size = header.width, header.height
         self._mode = _mode(header, alpha=layout.ALPHA in found)
-        said = (found.get(kind, b"") for kind in (layout.ICC, layout.EXIF, layout.XMP))
-        self.info.update(as_info(Metadata(*said)), q=header.q, b=header.b, model=header.model)
+        self.info.update({key: head + found[kind] for key, kind, head in SAID if kind in found})
+        self.info.update(q=header.q, b=header.b, model=header.model)
         self._scale = 1
 
     def draft(
@@ -122,12 +127,17 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
 
     Raises ValueError for an argument out of range, OSError for a picture or a model that cannot be used.
     """
+    from nic_cli.image.metadata import exif_of
+    from nic_cli.image.plugins import is_upright
+
     given = image.encoderinfo
     frame = image.copy()
     frame.info["exif"] = exif_of(image)  # that of a TIFF is not in its info
+    if is_upright(image):
+        frame.format = image.format  # which says so
     if "xmp" in given:
         frame.info.pop("XML:com.adobe.xmp", None)  # Pillow's other name for it
-    frame.info |= {key: _plain(given[key]) for key in ("icc_profile", "exif", "xmp") if key in given}
+    frame.info |= {key: _plain(given[key]) for key, *_ in SAID if key in given}
     try:
         data = nic_cli.encode(frame, **{key: given[key] for key in WISHES if key in given})
     except UsageError as error:

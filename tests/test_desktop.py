@@ -189,6 +189,16 @@ def test_the_preview_of_a_file_is_its_thumbnail_whatever_the_rest(thumbnailed):
     assert thumbnailed(file.pack(container), 512).size == (256, 170)
 
 
+def test_the_preview_that_encode_makes_is_one(tmp_path):
+    with Image.open(SCENE) as scene:
+        data = nic_cli.encode(scene, preview=True)
+        wanted = scene.convert("RGB").resize((128, 86))
+    (tmp_path / "spoiled.nic").write_bytes(data[:-1])  # the preview is whole
+    with Image.open(io.BytesIO(thumbnail(tmp_path / "spoiled.nic", 128))) as found:
+        assert found.size == wanted.size
+        assert np.abs(np.asarray(found, np.float32) - np.asarray(wanted, np.float32)).mean() < 5
+
+
 def test_what_has_no_thumbnail_is_one_line_and_no_file(thumbnailed):
     code, said = thumbnailed(b"no picture")
     assert (code, said) == (3, "nic: not a .nic file: its first bytes are another format's\n")

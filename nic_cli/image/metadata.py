@@ -52,13 +52,6 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     return Metadata(**items), 1 if is_upright(image) else turned
 
 
-def as_info(said: Metadata) -> dict[str, bytes]:
-    """Return what the `info` of a Pillow image holds of these data."""
-    exif = PREFIX + said.exif if said.exif else b""
-    known = {"icc_profile": said.icc, "exif": exif, "xmp": said.xmp}
-    return {key: data for key, data in known.items() if data}
-
-
 def orientation(exif: bytes) -> int:
     """Return the EXIF orientation, 1..8; 1 where none is said. Raises ValueError, struct.error."""
     place = _find(exif, _ORIENTATION)

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from nic_cli.errors import UsageError
 from nic_cli.image import colour, modes
 from nic_cli.image.deep import write_png, write_pnm
-from nic_cli.image.metadata import PREFIX, as_info, for_tiff
+from nic_cli.image.metadata import PREFIX, for_tiff
 from nic_cli.image.opening import Warn, silent
 from nic_cli.types import Metadata, Picture, PixelArray
 
@@ -85,7 +85,9 @@ def to_pil(picture: Picture, *, warn: Warn = silent) -> Image.Image:
     if picture.channels == 3 or picture.alpha is not None:
         picture = _in_8_bit(picture)
     image = Image.fromarray(modes.join(picture.pixels, picture.alpha))
-    image.info.update(as_info(picture.metadata))
+    said = picture.metadata
+    known = {"icc_profile": said.icc, "exif": PREFIX + said.exif if said.exif else b"", "xmp": said.xmp}
+    image.info.update({key: data for key, data in known.items() if data})
     return image
 
 
