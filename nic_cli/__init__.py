@@ -10,6 +10,7 @@ Importing this package imports neither torch nor numpy; the calls do what they n
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nic_cli.errors import NicError
@@ -46,12 +47,12 @@ def encode(
     from nic_cli.container import file
     from nic_cli.image.preview import with_preview
     from nic_cli.image.reading import from_array, from_pil
-    from nic_cli.zoo.load import load
+    from nic_cli.zoo.load import shared
 
     picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
     picture = with_preview(picture) if preview else picture
     return file.pack(
-        codec.encode(picture, load(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes)
+        codec.encode(picture, shared(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes)
     )
 
 
@@ -68,19 +69,19 @@ def decode(
 
     b: realism, 0..1; None for the one that the file asks for. crop: x, y, width and height of a part, in
     pixels of the whole; of a seekable file only what it needs is read. scale: 1, 2, 4 or 8 times smaller
-    along each side. Raises NicError and its kinds.
+    along each side. model: None for the one that the file names or, where that is not known here, NIC_MODEL
+    of the environment. Raises NicError and its kinds.
     """
     from nic_cli import codec
     from nic_cli.image.writing import to_pil
     from nic_cli.types import Region
     from nic_cli.zoo.find import names_for
-    from nic_cli.zoo.load import load
+    from nic_cli.zoo.load import shared
 
     container = _container(data, whole=crop is None)
-    named = [model] if model else [*names_for(container.header), None]
-    loaded = load(named[0], device)
+    named = [model] if model else [*names_for(container.header), os.environ.get("NIC_MODEL")]
     region = None if crop is None else Region(*crop)
-    return to_pil(codec.decode(container, loaded, b=b, region=region, scale=scale))
+    return to_pil(codec.decode(container, shared(named[0], device), b=b, region=region, scale=scale))
 
 
 def info(data: bytes | BinaryIO) -> Header:

@@ -14,7 +14,7 @@ STAGES = ("image", "tiles", "transform", "entropy", "container")
 LEAVES = {"types", "errors", "limits"}
 ROOMS = {  # library: the places that may import it
     "constriction": ("entropy/coder.py",),
-    "PIL": ("image/", "__init__.py", "bench/codecs.py"),
+    "PIL": ("image/", "__init__.py", "bench/codecs.py", "pillow.py"),
     "pillow_heif": ("image/plugins.py",),
     "pillow_jxl": ("image/plugins.py", "bench/codecs.py"),
     "tifffile": ("image/tiff.py",),
@@ -71,6 +71,10 @@ def test_rooms_above_do_not_know_each_other():
 def test_only_the_train_command_imports_train():
     users = [p.relative_to(PACKAGE).as_posix() for p in modules() if "train" in own(p)]
     assert [u for u in users if not u.startswith("train/")] == ["cli/train.py"]
+
+
+def test_the_plugin_is_imported_by_its_users_alone():
+    assert not [p for p in modules() if "pillow" in own(p)]
 
 
 @pytest.mark.parametrize("library", ROOMS)

@@ -57,6 +57,8 @@ FILES = {
     "tile, color, offline.",
     "models/": "Models of your own, one folder each, in the user's data folder (Linux: ~/.local/share/nic/); "
     "beside it trusted/, the hashes of models from elsewhere that you trusted.",
+    "share/": "Under the folder that nic was installed to: mime/packages/nic.xml (the type image/x-nic), "
+    "thumbnailers/nic.thumbnailer (file managers run nic-thumbnailer) and nic/nic.magic (a rule of file(1)).",
 }
 COMPLETION = ("install_completion", "show_completion")  # Typer's own, and worded by its version
 

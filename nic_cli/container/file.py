@@ -15,7 +15,7 @@ from nic_cli.container import chunks, header, layout
 from nic_cli.container.fields import REMEDY, Data, Stream
 from nic_cli.container.header import Opening, TileEntry
 from nic_cli.errors import DamagedFile, UsageError
-from nic_cli.types import Container, TileStream
+from nic_cli.types import Chunk, Container, Header, TileStream
 
 
 def pack(container: Container) -> bytes:
@@ -45,6 +45,17 @@ def unpack_lazily(stream: BinaryIO) -> Container:
     stream: seekable, at the file's first byte, and open for as long as tiles are wanted. Raises as `unpack`.
     """
     return _unpack(Stream(stream))
+
+
+def read_opening(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:
+    """Read header and chunks, whatever is the matter with the tiles; `stream` is as in `unpack_lazily`.
+
+    Raises as `unpack`.
+    """
+    data = Stream(stream)
+    opening, position = header.unpack(data)
+    kept, _ = chunks.unpack(data, position, opening.n_chunks)
+    return opening.header, kept
 
 
 def _unpack(data: Data) -> Container:

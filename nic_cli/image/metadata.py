@@ -31,7 +31,7 @@ _EXIF_IFD, _GPS_IFD, _XMP, _ICC = 0x8769, 0x8825, 700, 34675
 
 def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     """Return what a loaded `image` says of itself, made upright, and the orientation (1..8) it had."""
-    exif = _exif_of(image).removeprefix(PREFIX)
+    exif = exif_of(image).removeprefix(PREFIX)
     turned, known = 1, b""
     try:
         turned, known = orientation(exif), with_orientation(exif, 1)
@@ -119,7 +119,8 @@ def strip(picture: Picture, what: Collection[str]) -> Picture:
     return replace(picture, metadata=kept, original_space=picture.original_space and bool(kept.icc))
 
 
-def _exif_of(image: Image.Image) -> bytes:
+def exif_of(image: Image.Image) -> bytes:
+    """Return the EXIF of an image, of a TIFF the descriptive part; empty where there is none."""
     if image.format == "TIFF":
         return _exif_of_tiff(image)
     return _as_bytes(image.info.get("exif"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -41,6 +43,25 @@ def load(name: str | None = None, device: str = "auto", warn: Callable[[str], No
     arithmetic is taken. Raises ModelError (no such model, damaged), UsageError (device).
     """
     return ready(read_folder(folder_of(name or DEFAULT)), chosen(device), warn)
+
+
+def shared(name: str | None = None, device: str = "auto") -> Model:
+    """As `load`, but the two models used last are kept for the next call, of any thread.
+
+    One whose files were written anew in between is loaded anew.
+    """
+    folder = folder_of(name or DEFAULT).resolve()
+    written = tuple(sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir()))
+    with _one_at_a_time:
+        return _kept(folder, written, chosen(device))
+
+
+_one_at_a_time = threading.Lock()
+
+
+@lru_cache(maxsize=2)
+def _kept(folder: Path, written: tuple[tuple[str, int], ...], device: str) -> Model:
+    return ready(read_folder(folder), device)
 
 
 def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None] = warnings.warn) -> Model:

@@ -12,7 +12,7 @@ from PIL import Image
 import nic_cli
 from nic_cli.container.file import pack, unpack
 from nic_cli.errors import ModelError
-from nic_cli.zoo.load import load
+from nic_cli.zoo.load import load, shared
 from nic_cli.zoo.table import TABLE, Entry
 
 from .conftest import refused, tiny_files
@@ -95,6 +95,22 @@ def test_the_model_of_the_settings_still_helps(nic, known, coded, tiny_folder, m
     assert nic("decode", coded).code == 0  # in the table and not here, but this is a copy
     monkeypatch.setenv("NIC_MODEL", "iris")
     refused(nic("decode", coded, "-f"), 4, "nic models pull tiny")
+
+
+def test_python_is_helped_by_the_environment_too(coded, tiny_folder, monkeypatch):
+    data = coded.read_bytes()
+    with pytest.raises(ModelError, match="NIC_MODEL"):
+        nic_cli.decode(data)
+    monkeypatch.setenv("NIC_MODEL", str(tiny_folder))
+    assert nic_cli.decode(data).size == (64, 64)
+
+
+def test_python_loads_a_model_once_and_again_when_it_is_written_anew(place, tiny_folder, monkeypatch):
+    first = shared(str(tiny_folder))
+    monkeypatch.chdir(tiny_folder.parent)
+    assert shared(tiny_folder.name) is first
+    tiny_files(tiny_folder, seed=2)
+    assert shared(str(tiny_folder)).id != first.id
 
 
 def test_the_name_in_a_file_is_never_taken_for_a_folder(nic, hub, coded, tiny_folder):

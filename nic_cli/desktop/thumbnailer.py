@@ -1,0 +1,57 @@
+"""`nic-thumbnailer`: the PNG of a `.nic` file that file managers ask for, see nic.thumbnailer.
+
+The preview that a file carries is enough, and costs no torch; without one, the picture is decoded at
+1/2, 1/4 or 1/8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nic_cli.cli.faults import guarded
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give the exit code. As with `nic`, a failure is one line and leaves no output."""
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser("nic-thumbnailer", description="Make a PNG of a .nic file.")
+    parser.add_argument("-s", "--size", type=int, default=256, help="longest side in pixels (default: 256)")
+    parser.add_argument("input", type=Path)
+    parser.add_argument("output", type=Path)
+    given = parser.parse_args(arguments)
+    given.output.write_bytes(thumbnail(given.input, max(1, given.size)))
+    return 0
+
+
+def thumbnail(path: Path, size: int) -> bytes:
+    """Make a PNG of the picture, at most `size` pixels a side. Raises OSError, NicError."""
+    import nic_cli
+    from nic_cli.container import file, layout
+    from nic_cli.image.opening import open_image, refusing
+
+    with path.open("rb") as stream:
+        header, chunks = file.read_opening(stream)
+        preview = next((chunk.data for chunk in chunks if chunk.kind == layout.PREVIEW), None)
+        if preview is None:
+            stream.seek(0)
+            longest = max(header.width, header.height)
+            scale = next((scale for scale in (8, 4, 2) if scale * size <= longest), 1)
+            image = nic_cli.decode(stream, scale=scale)
+        else:
+            image = open_image(io.BytesIO(preview), "the preview", formats=("WEBP",))
+    made = io.BytesIO()
+    with refusing("the preview"):
+        image.thumbnail((size, size), reducing_gap=None)  # with a gap, not for 16-bit grey
+        image.save(made, "PNG")
+    return made.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
