@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from nic_cli.cli import batch, options, outputs, settings, streams
+from nic_cli.cli import batch, existing, options, outputs, settings, streams
 from nic_cli.cli.console import Console
 from nic_cli.cli.loading import Models
 from nic_cli.cli.options import COMMON, OUTPUT, General
@@ -43,8 +43,20 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The picture that a file holds, and how long decoding took."""
+
+    container: Container
+    picture: Picture
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decoder:
-    """Decodes one file after the other with the same options. b: None for what each file says."""
+    """Decodes one file after the other with the same options, in the steps of `pipeline`.
+
+    b: None for what each file says.
+    """
 
     b: float | None
     format: str | None
@@ -53,20 +65,50 @@ class Decoder:
     models: Models
     alone: bool  # the only one, so that its tiles may have a bar
 
-    def __call__(self, job: Job) -> batch.Report | None:
-        """Decode the file of one job; give None if its output is there and to be skipped."""
-        if not outputs.is_free(job, self.general, self.console):
-            return None
-        format = self._format(job.target)
-        if self.general.dry_run:
-            return outputs.planned(job)
+    def rehearse(self, job: Job) -> batch.Report | None:
+        """Report what would be done; give None for a file whose output is there and to be kept."""
+        self._format(job.target)
+        exists = not outputs.is_free(job, self.general)
+        return None if exists and self.read(job, self.console) is None else outputs.planned(job)
+
+    def read(self, job: Job, console: Console) -> Container | None:
+        """Read the file of a job; give None if its output is there and to be kept."""
+        exists = not outputs.is_free(job, self.general)
+        self._format(job.target)
         from nic_cli.container.file import unpack
 
         container = unpack(streams.read_nic(job.source))
-        self.models.for_decoding(container.header)  # not part of the time
+        size = container.header.width, container.header.height
+        if exists and outputs.is_kept(job, lambda: existing.check_picture(job, *size), console):
+            return None
+        return container
+
+    def code(self, container: Container) -> Shown:
+        """Decode a file."""
+        from nic_cli import codec
+
+        model = self.models.for_decoding(container.header)  # not part of the time
         started = time.monotonic()
-        n_bytes = self._write(self._decode(container), job, format)
-        return self._report(job, container, n_bytes, time.monotonic() - started)
+        with self.console.progress("tiles") as bar:
+            picture = codec.decode(container, model, b=self.b, progress=bar if self.alone else None)
+        return Shown(container, picture, time.monotonic() - started)
+
+    def write(self, job: Job, shown: Shown, console: Console) -> batch.Report:
+        """Write the picture of a job."""
+        from nic_cli.image.writing import write
+
+        started = time.monotonic()
+        name = outputs.spoken(job.target, "standard output")
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            write(
+                shown.picture,
+                stream,
+                self._format(job.target),
+                warn=lambda text: console.warn(f"{name}: {text}"),
+            )
+            n_bytes = stream.tell()
+        seconds = shown.seconds + time.monotonic() - started
+        return self._report(job, shown.container, n_bytes, seconds, console)
 
     def _format(self, target: Path | None) -> str:
         if self.format is not None or target is None:
@@ -78,22 +120,9 @@ class Decoder:
             raise UsageError(f"{shown(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}")
         return found
 
-    def _decode(self, container: Container) -> Picture:
-        from nic_cli import codec
-
-        model = self.models.for_decoding(container.header)
-        with self.console.progress("tiles") as bar:
-            return codec.decode(container, model, b=self.b, progress=bar if self.alone else None)
-
-    def _write(self, picture: Picture, job: Job, format: str) -> int:
-        from nic_cli.image.writing import write
-
-        name = outputs.spoken(job.target, "standard output")
-        with streams.output(job, preserve=self.general.preserve) as stream:
-            write(picture, stream, format, warn=lambda text: self.console.warn(f"{name}: {text}"))
-            return stream.tell()
-
-    def _report(self, job: Job, container: Container, n_bytes: int, seconds: float) -> batch.Report:
+    def _report(
+        self, job: Job, container: Container, n_bytes: int, seconds: float, console: Console
+    ) -> batch.Report:
         header = container.header
         record = Decoded(
             input=outputs.named(job.source),
@@ -106,7 +135,7 @@ class Decoder:
             seconds=round(seconds, 3),
         )
         source = outputs.spoken(job.source, "standard input")
-        self.console.detail(
+        console.detail(
             f"{source}: model {record.model}, q {header.q:.4g}, {len(container.tiles)} tiles, "
             f"{record.seconds:.2f} s"
         )
@@ -116,7 +145,7 @@ class Decoder:
 
 
 def decode(
-    inputs: options.Inputs,
+    inputs: options.InputsOrList = None,
     output: options.Target = None,
     realism: Annotated[
         float | None,
@@ -149,6 +178,8 @@ def decode(
     device: options.Device = None,
     threads: options.Threads = None,
     fail_fast: options.FailFast = False,
+    manifest: options.Manifest = None,
+    part: options.ShardOf = None,
     offline: options.Offline = False,
 ) -> int:
     """Decode .nic files to pictures.
@@ -160,7 +191,7 @@ def decode(
     """
     general = General(
         force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    )
+    ).over(manifest, part)
     chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
     b = None if realism is None else settings.checked("realism", realism, "--realism")
     if format is not None and format not in FORMATS:
@@ -169,7 +200,8 @@ def decode(
     jobs = outputs.plan_decoding(inputs, output, general, _suffix(format))
     console = general.console
     decoder = Decoder(b, format, general, console, Models(chosen, console), len(jobs) == 1)
-    return batch.run(jobs, decoder, general.console, show=general.console.say, fail_fast=fail_fast)
+    work = decoder.rehearse if dry_run else decoder
+    return batch.run(jobs, work, console, show=console.say, fail_fast=fail_fast)
 
 
 def _suffix(format: str | None) -> str:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from nic_cli.cli import batch, options, outputs, settings, streams, wishes
+from nic_cli.cli import batch, existing, options, outputs, settings, streams, wishes
 from nic_cli.cli.console import Console
 from nic_cli.cli.loading import Models
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT, General
@@ -48,8 +48,17 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """A picture coded and packed, and how long that took."""
+
+    container: Container
+    data: bytes
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
-    """Encodes one picture after the other with the same options."""
+    """Encodes one picture after the other with the same options, in the steps of `pipeline`."""
 
     wish: wishes.Wish
     strip: frozenset[str]
@@ -59,39 +68,28 @@ class Encoder:
     models: Models
     alone: bool  # the only one, so that its tiles may have a bar
 
-    def __call__(self, job: Job) -> batch.Report | None:
-        """Encode the picture of one job; give None if its output is there and to be skipped."""
-        if not outputs.is_free(job, self.general, self.console):
-            return None
-        if self.general.dry_run:
-            return outputs.planned(job)
-        picture = self._read(job)
-        model = self._model()
-        started = time.monotonic()
-        container, n_bytes = self._encode(picture, model, job)
-        return self._report(job, container, n_bytes, time.monotonic() - started)
+    def rehearse(self, job: Job) -> batch.Report | None:
+        """Report what would be done; give None for a picture whose output is there and to be kept."""
+        return None if self._is_done(job, self.console) else outputs.planned(job)
 
-    def _read(self, job: Job) -> Picture:
+    def read(self, job: Job, console: Console) -> Picture | None:
+        """Read the picture of a job; give None if its output is there and to be kept."""
+        if self._is_done(job, console):
+            return None
         from nic_cli.image.metadata import strip
         from nic_cli.image.reading import read
 
         with streams.opened(job.source) as stream:
-            picture = read(stream, outputs.spoken(job.source, "standard input"), warn=self.console.warn)
+            picture = read(stream, outputs.spoken(job.source, "standard input"), warn=console.warn)
         return strip(picture, self.strip)
 
-    def _model(self) -> Model:
-        model = self.models.for_encoding()
-        if self.wish.by_quality and (self.wish.q or 0) > model.config.q_top:
-            top = f"{model.config.q_top:g}"
-            raise batch.Stop(
-                UsageError(f"--quality: {self.wish.q:g} is over what {model.name} has: give 0 to {top}")
-            )
-        return model
-
-    def _encode(self, picture: Picture, model: Model, job: Job) -> tuple[Container, int]:
+    def code(self, picture: Picture) -> Coded:
+        """Encode a picture."""
         from nic_cli import codec
         from nic_cli.container.file import pack
 
+        model = self._model()
+        started = time.monotonic()
         with self.console.progress("tiles") as bar:
             container = codec.encode(
                 picture,
@@ -102,13 +100,31 @@ class Encoder:
                 target_bytes=self.wish.target(picture),
                 progress=bar if self.alone else None,
             )
-        data = pack(container)
-        with streams.output(job, preserve=self.general.preserve) as stream:
-            stream.write(data)
-        return container, len(data)
+        return Coded(container, pack(container), time.monotonic() - started)
 
-    def _report(self, job: Job, container: Container, n_bytes: int, seconds: float) -> batch.Report:
-        header = container.header
+    def write(self, job: Job, coded: Coded, console: Console) -> batch.Report:
+        """Write the file of a job."""
+        started = time.monotonic()
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            stream.write(coded.data)
+        seconds = coded.seconds + time.monotonic() - started
+        return self._report(job, coded, seconds, console)
+
+    def _is_done(self, job: Job, console: Console) -> bool:
+        exists = not outputs.is_free(job, self.general)
+        return exists and outputs.is_kept(job, lambda: existing.check_nic(job), console)
+
+    def _model(self) -> Model:
+        model = self.models.for_encoding()
+        if self.wish.by_quality and (self.wish.q or 0) > model.config.q_top:
+            top = f"{model.config.q_top:g}"
+            raise batch.Stop(
+                UsageError(f"--quality: {self.wish.q:g} is over what {model.name} has: give 0 to {top}")
+            )
+        return model
+
+    def _report(self, job: Job, coded: Coded, seconds: float, console: Console) -> batch.Report:
+        header, n_bytes = coded.container.header, len(coded.data)
         record = Encoded(
             input=outputs.named(job.source),
             output=outputs.named(job.target),
@@ -119,11 +135,11 @@ class Encoder:
             height=header.height,
             bytes=n_bytes,
             bpp=round(8 * n_bytes / (header.width * header.height), 6),
-            tiles=len(container.tiles),
+            tiles=len(coded.container.tiles),
             seconds=round(seconds, 3),
         )
         source = outputs.spoken(job.source, "standard input")
-        self.console.detail(
+        console.detail(
             f"{source}: {record.width} x {record.height}, model {record.model}, b {record.b:.4g}, "
             f"{record.tiles} tiles, {record.seconds:.2f} s"
         )
@@ -133,7 +149,7 @@ class Encoder:
 
 
 def encode(
-    inputs: options.Inputs,
+    inputs: options.InputsOrList = None,
     output: options.Target = None,
     quality: Annotated[
         float | None,
@@ -217,6 +233,8 @@ def encode(
     verbose: options.Verbose = 0,
     color: options.Color = None,
     fail_fast: options.FailFast = False,
+    manifest: options.Manifest = None,
+    part: options.ShardOf = None,
     offline: options.Offline = False,
 ) -> int:
     """Encode pictures to .nic files.
@@ -228,7 +246,7 @@ def encode(
     """
     general = General(
         force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    )
+    ).over(manifest, part)
     chosen = settings.load(
         model=model,
         device=device,
@@ -246,7 +264,8 @@ def encode(
     console = general.console
     models = Models(chosen, console, trust=trust)
     encoder = Encoder(wish, stripped, chosen, general, console, models, len(jobs) == 1)
-    return batch.run(jobs, encoder, general.console, show=general.console.say, fail_fast=fail_fast)
+    work = encoder.rehearse if dry_run else encoder
+    return batch.run(jobs, work, console, show=console.say, fail_fast=fail_fast)
 
 
 def _saving(job: Job, n_bytes: int) -> str:

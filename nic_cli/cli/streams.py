@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
-from nic_cli.cli import console
+from nic_cli.cli import console, faults
 from nic_cli.container.layout import SIGNATURE
 from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.storage.atomic import copy_times, replacing
@@ -55,6 +55,21 @@ def output(job: Job, *, preserve: bool) -> Iterator[BinaryIO]:
         return
     source = job.source if preserve else None
     with replacing(job.target, mode_from=source) as stream:
-        yield stream
+        yield cast(BinaryIO, _Heeding(stream))
     if source is not None:
         copy_times(source, job.target)
+
+
+class _Heeding:
+    """A stream that takes no more once a signal asked the program to end, which only one thread is told."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        if faults.interrupted():
+            raise KeyboardInterrupt
+        return self._stream.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
