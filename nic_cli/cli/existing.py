@@ -5,12 +5,17 @@ Each check raises NicError or OSError, whose text says what is wrong with the ou
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 from nic_cli.cli.streams import opened, read_nic
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, NicError
 from nic_cli.storage.plan import Job
+
+_ENDS = {b"\x89PNG": b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
+"""First and last bytes of PNG and JPEG, whose readers forgive a missing end."""
 
 
 def check_nic(job: Job) -> None:
@@ -27,8 +32,18 @@ def check_picture(job: Job, width: int, height: int) -> None:
 
     with opened(job.target) as stream:
         found = read(stream, "it")
+        _check_end(stream)
     if (found.width, found.height) != (width, height):
         raise DamagedFile(f"it has {found.width} x {found.height} pixels, not {width} x {height}")
+
+
+def _check_end(stream: BinaryIO) -> None:
+    stream.seek(0)
+    opening = stream.read(4)
+    for end in (end for start, end in _ENDS.items() if opening.startswith(start)):
+        stream.seek(-len(end), os.SEEK_END)
+        if stream.read() != end:
+            raise DamagedFile("it was cut")
 
 
 def _sides(source: Path) -> list[int] | None:

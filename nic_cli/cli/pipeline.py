@@ -86,7 +86,7 @@ def _read_ahead(
     before: _Ahead | None = None
     for job in jobs:
         held = console.holding()
-        fit = len(jobs) > 1 and _may_wait(job)
+        fit = len(jobs) > 1 and _overlaps(job)
         item = _Ahead(job, held, reader.submit(work.read, job, held) if fit else None)
         if before is not None:
             yield before
@@ -95,13 +95,9 @@ def _read_ahead(
         yield before
 
 
-def _may_wait(job: Job) -> bool:
-    """Whether both ends are files. A pipe may keep a thread waiting for ever, which no signal ends."""
-    try:
-        is_file = job.source is not None and job.source.is_file()
-        return is_file and job.target is not None and not is_direct(job.target)
-    except OSError:
-        return False  # said when its turn comes
+def _overlaps(job: Job) -> bool:
+    """Whether neither end is a pipe, which may keep a thread waiting for ever, whatever the signal."""
+    return not any(end is None or is_direct(end) for end in (job.source, job.target))
 
 
 def _coded(work: Steps, reading: Future[Any]) -> Future[Any]:
