@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from nic_cli.cli import faults, pipeline
 from nic_cli.cli.console import Console, complain
@@ -41,6 +42,18 @@ class Stop(Exception):
         self.reason = reason
 
 
+class Named(Protocol):
+    """What has an input and an output that can be named: a job, or addresses."""
+
+    @property
+    def source(self) -> Path | str | None:
+        """The input, None for standard input."""
+
+    @property
+    def target(self) -> Path | str | None:
+        """The output, None for standard output."""
+
+
 @dataclass(slots=True)
 class Tally:
     """Reports one input after the other, and counts them. For its fields see `run`."""
@@ -54,7 +67,7 @@ class Tally:
     skipped: int = 0
     codes: list[int] = field(default_factory=list)  # of the failures
 
-    def settle(self, job: Job, outcome: Callable[[], Report | None], told: Console | None = None) -> bool:
+    def settle(self, job: Named, outcome: Callable[[], Report | None], told: Console | None = None) -> bool:
         """Report what `outcome` gives or raises for the next job; say whether the batch goes on.
 
         told: where lines about this job were held until its turn.
@@ -86,8 +99,14 @@ class Tally:
     def _tried(self) -> int:
         return self.done + self.skipped + len(self.codes)
 
-    def summary(self, count: int) -> str:
-        """Sum up `count` jobs in one line."""
+    def end(self, count: int) -> int:
+        """Sum up a batch of `count` jobs, and give its exit code: a single failure's own, else 1."""
+        if count == 1:
+            return self.codes[0] if self.codes else 0
+        self.console.say(self._sum(count))
+        return 1 if self.codes else 0
+
+    def _sum(self, count: int) -> str:
         parts = [f"{self.done} done"]
         parts += [f"{self.skipped} skipped"] if self.skipped else []
         parts += [f"{len(self.codes)} failed"]
@@ -107,8 +126,7 @@ def run(
     """Do `work` on every job, report each in its turn, and give the exit code.
 
     `work` gives None for an input that was left out; work in steps overlaps that on neighbouring jobs.
-    `show` takes the lines for people, `failed` makes the JSON object of a failure. One input that fails
-    gives its own code, one of several 1.
+    `show` takes the lines for people, `failed` makes the JSON object of a failure.
     """
     with console.progress("files", len(jobs)) as bar:
         tally = Tally(console, show, failed, fail_fast, bar)
@@ -116,14 +134,11 @@ def run(
             all(tally.settle(job, partial(work, job)) for job in jobs)
         else:
             pipeline.run(jobs, work, console, tally.settle)
-    if len(jobs) == 1:
-        return tally.codes[0] if tally.codes else 0
-    console.say(tally.summary(len(jobs)))
-    return 1 if tally.codes else 0
+    return tally.end(len(jobs))
 
 
 def _fail(
-    job: Job, error: Exception, console: Console, failed: Callable[[str, str, int], DataclassInstance]
+    job: Named, error: Exception, console: Console, failed: Callable[[str, str, int], DataclassInstance]
 ) -> int:
     line, code = faults.explain(error)
     faults.trace(error)

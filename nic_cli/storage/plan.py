@@ -114,14 +114,14 @@ def _sources(inputs: Sequence[str], suffix_in: frozenset[str], recursive: bool) 
     """Each source once, with its place inside the input that named it."""
     found: dict[str, tuple[Path, Path]] = {}
     for given in map(Path, inputs):
-        files = _inside(given, suffix_in, recursive) if given.is_dir() else iter([given])
+        files = inside(given, suffix_in, recursive) if given.is_dir() else iter([given])
         for path in files:
             place = path.relative_to(given) if path != given else Path(path.name)
             found.setdefault(os.path.realpath(path), (path, place))
     return list(found.values())
 
 
-def _inside(folder: Path, suffix_in: frozenset[str], recursive: bool) -> Iterator[Path]:
+def inside(folder: Path, suffix_in: frozenset[str], recursive: bool) -> Iterator[Path]:
     """List visible files of known suffix; linked folders are not entered, so there are no loops."""
     unreadable: list[Path] = []
     walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(str(error.filename))))
@@ -158,8 +158,13 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
 
 
 def _key(path: Path) -> str:
-    """Equal for paths that are one file, also where the file system ignores case or composes accents."""
-    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
+    """Equal for paths that are one file."""
+    return folded(os.path.realpath(path))
+
+
+def folded(path: str) -> str:
+    """Equal for paths that are one where the file system ignores case or composes accents."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def check_free(target: Path | None, force: bool, skip: bool) -> bool:
@@ -171,4 +176,9 @@ def check_free(target: Path | None, force: bool, skip: bool) -> bool:
         return True
     if skip:
         return False
-    raise OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")
+    raise already_there(target)
+
+
+def already_there(target: Path | str) -> OutputExists:
+    """Make the error for an output that exists."""
+    return OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")
