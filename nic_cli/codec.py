@@ -20,6 +20,7 @@ from nic_cli.container.notes import pack_notes, unpack_notes
 from nic_cli.entropy import coder
 from nic_cli.errors import DamagedFile, ModelError, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
+from nic_cli.limits import HELD, MOST, check_size
 from nic_cli.sizing import closest
 from nic_cli.tiles import plane, strips
 from nic_cli.tiles.grid import LATENT, Grid, extended
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from nic_cli.zoo.load import Model
 
 TILE = 1024
-SCALES = (1, 2, 4, 8)
 USUAL_Q = 2.0
 MOST_KEPT = 1 << 26  # pixels whose latents a search keeps: a quarter of a gigabyte
 NAMES = {"icc": b"iccp", "exif": b"exif", "xmp": b"xmpp", "preview": b"prev"}
@@ -86,10 +86,17 @@ def decode(
     region: Region | None = None,
     scale: int = 1,
     finer: int = 1,
+    most: int = HELD,
     progress: Progress | None = None,
 ) -> Picture:
     """Decode, into memory, what `stream` gives row by row; it raises the same."""
-    picture = stream(container, model, b=b, region=region, scale=scale, finer=finer, progress=progress)
+    return held(
+        stream(container, model, b=b, region=region, scale=scale, finer=finer, most=most, progress=progress)
+    )
+
+
+def held(picture: Picture) -> Picture:
+    """The picture with all its rows in memory."""
     return replace(picture, pixels=picture.pixels[: picture.height])
 
 
@@ -101,6 +108,7 @@ def stream(
     region: Region | None = None,
     scale: int = 1,
     finer: int = 1,
+    most: int = MOST,
     progress: Progress | None = None,
 ) -> Picture:
     """Decode at realism b (None: as the file says) to a picture whose rows come as they are asked for, once.
@@ -108,12 +116,15 @@ def stream(
     region: in pixels, None for all; only tiles that it depends on are asked of the container, and it equals
     that part of the whole picture. scale: 1, 2, 4 or 8; each pixel is the mean of a square of so many, and
     a region begins and ends with whole squares. finer: so many times fewer rows at a time, for less memory.
-    Raises ModelError (another model), UsageError; DamagedFile, here or with the rows.
+    most: pixels that there may be. Raises PictureError (more than that), ModelError (another model),
+    UsageError; DamagedFile, here or with the rows.
     """
     header = container.header
     shown = header.b if b is None else b
     _check(model, header.q, shown, header.tile)
-    grid, area = _grid(container, model), _aligned(region, header, scale)
+    grid = _grid(container, model)
+    area = grid.area(region, scale)
+    check_size(area.width // scale, area.height // scale, "the picture", most)
     window = grid.window(area, model.engine.reach)
     placed = grid.meeting(window)
     tiles = (_parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
@@ -257,21 +268,6 @@ def _picture(pixels: strips.Lines, container: Container, area: Region, scale: in
     metadata = Metadata(**{name: found.get(kind, b"") for name, kind in NAMES.items()})
     original = header.original_space and bool(metadata.icc)
     return Picture(pixels, alpha, metadata, original)  # type: ignore[arg-type]
-
-
-def _aligned(region: Region | None, header: Header, scale: int) -> Region:
-    """The region, the whole picture if None, grown to whole squares of `scale`. Raises UsageError."""
-    x, y, width, height = 0, 0, header.width, header.height
-    if region is not None:
-        x, y, width, height = region.x, region.y, region.width, region.height
-    if min(x, y) < 0 or min(width, height) < 1 or x + width > header.width or y + height > header.height:
-        raise UsageError(
-            f"the region {x},{y},{width},{height} is not inside the picture, {header.width} x {header.height}"
-        )
-    if scale not in SCALES:
-        raise UsageError(f"scale is {scale}: it takes 1, 2, 4 or 8")
-    left, top = x // scale * scale, y // scale * scale
-    return Region(left, top, -(-(x + width - left) // scale) * scale, -(-(y + height - top) // scale) * scale)
 
 
 def _grid(container: Container, model: Model) -> Grid:

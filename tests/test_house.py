@@ -23,6 +23,8 @@ ROOMS = {  # library: the places that may import it
     "typer": ("cli/",),
     "rich": ("cli/",),
     "platformdirs": ("cli/", "zoo/"),
+    "ray": ("cli/cluster.py",),
+    "fsspec": ("storage/store.py",),
 }
 
 

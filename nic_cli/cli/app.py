@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 import nic_cli
-from nic_cli.cli import bench, decode, encode, info, models, settings, train, verify
+from nic_cli.cli import batching, bench, decode, encode, info, models, settings, train, verify
 
 app = typer.Typer(
     name="nic",
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 for command in (encode.encode, decode.decode, info.info, verify.verify, bench.bench, train.train):
     app.command()(command)
+app.command(name="batch")(batching.run)
 app.add_typer(models.app, name="models")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from nic_cli.cli import faults
+from nic_cli.cli import faults, pipeline
 from nic_cli.cli.console import Console, complain
 from nic_cli.storage.naming import shown
 from nic_cli.storage.plan import STREAM, Job
@@ -40,51 +42,103 @@ class Stop(Exception):
         self.reason = reason
 
 
+class Named(Protocol):
+    """What has an input and an output that can be named: a job, or addresses."""
+
+    @property
+    def source(self) -> Path | str | None:
+        """The input, None for standard input."""
+
+    @property
+    def target(self) -> Path | str | None:
+        """The output, None for standard output."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Reports one input after the other, and counts them. For its fields see `run`."""
+
+    console: Console
+    show: Callable[[str], None]
+    failed: Callable[[str, str, int], DataclassInstance]
+    fail_fast: bool
+    bar: Callable[[int], None]
+    done: int = 0
+    skipped: int = 0
+    codes: list[int] = field(default_factory=list)  # of the failures
+
+    def settle(self, job: Named, outcome: Callable[[], Report | None], told: Console | None = None) -> bool:
+        """Report what `outcome` gives or raises for the next job; say whether the batch goes on.
+
+        told: where lines about this job were held until its turn.
+        """
+        try:
+            report = outcome()
+        except (BrokenPipeError, Stop) as error:
+            raise error.reason if isinstance(error, Stop) else error from None
+        except Exception as error:
+            if faults.interrupted():
+                raise KeyboardInterrupt from error
+            _release(told)
+            self.codes.append(_fail(job, error, self.console, self.failed))
+        else:
+            _release(told)
+            self._tell(report)
+        self.bar(self._tried)
+        return not (self.codes and self.fail_fast)
+
+    def _tell(self, report: Report | None) -> None:
+        if report is None:
+            self.skipped += 1
+            return
+        self.done += 1
+        self.show(report.line)
+        self.console.record(report.record)
+
+    @property
+    def _tried(self) -> int:
+        return self.done + self.skipped + len(self.codes)
+
+    def end(self, count: int) -> int:
+        """Sum up a batch of `count` jobs, and give its exit code: a single failure's own, else 1."""
+        if count == 1:
+            return self.codes[0] if self.codes else 0
+        self.console.say(self._sum(count))
+        return 1 if self.codes else 0
+
+    def _sum(self, count: int) -> str:
+        parts = [f"{self.done} done"]
+        parts += [f"{self.skipped} skipped"] if self.skipped else []
+        parts += [f"{len(self.codes)} failed"]
+        parts += [f"{count - self._tried} not tried"] if count > self._tried else []
+        return ", ".join(parts)
+
+
 def run(
     jobs: Sequence[Job],
-    work: Callable[[Job], Report | None],
+    work: Callable[[Job], Report | None] | pipeline.Steps,
     console: Console,
     *,
     show: Callable[[str], None],
     failed: Callable[[str, str, int], DataclassInstance] = Failure,
     fail_fast: bool = False,
 ) -> int:
-    """Do `work` on every job, report each, and give the exit code.
+    """Do `work` on every job, report each in its turn, and give the exit code.
 
-    `work` gives None for an input that was left out. `show` takes the lines for people, `failed`
-    makes the JSON object of a failure. One input that fails gives its own code, one of several 1.
+    `work` gives None for an input that was left out; work in steps overlaps that on neighbouring jobs.
+    `show` takes the lines for people, `failed` makes the JSON object of a failure.
     """
-    done, codes, tried = 0, [], 0
     with console.progress("files", len(jobs)) as bar:
-        for tried, job in enumerate(jobs, 1):
-            try:
-                report = work(job)
-            except (BrokenPipeError, Stop) as error:
-                raise error.reason if isinstance(error, Stop) else error from None
-            except Exception as error:
-                if faults.interrupted():
-                    raise KeyboardInterrupt from error
-                codes.append(_fail(job, error, console, failed))
-                if fail_fast:
-                    break
-            else:
-                done += report is not None
-                _tell(report, console, show)
-            bar(tried)
-    if len(jobs) > 1:
-        console.say(_sum(done, tried - done - len(codes), len(codes), len(jobs) - tried))
-        return 1 if codes else 0
-    return codes[0] if codes else 0
-
-
-def _tell(report: Report | None, console: Console, show: Callable[[str], None]) -> None:
-    if report is not None:
-        show(report.line)
-        console.record(report.record)
+        tally = Tally(console, show, failed, fail_fast, bar)
+        if callable(work):
+            all(tally.settle(job, partial(work, job)) for job in jobs)
+        else:
+            pipeline.run(jobs, work, console, tally.settle)
+    return tally.end(len(jobs))
 
 
 def _fail(
-    job: Job, error: Exception, console: Console, failed: Callable[[str, str, int], DataclassInstance]
+    job: Named, error: Exception, console: Console, failed: Callable[[str, str, int], DataclassInstance]
 ) -> int:
     line, code = faults.explain(error)
     faults.trace(error)
@@ -96,9 +150,6 @@ def _fail(
     return code
 
 
-def _sum(done: int, skipped: int, failed: int, left: int) -> str:
-    parts = [f"{done} done"]
-    parts += [f"{skipped} skipped"] if skipped else []
-    parts += [f"{failed} failed"]
-    parts += [f"{left} not tried"] if left else []
-    return ", ".join(parts)
+def _release(told: Console | None) -> None:
+    if told is not None:
+        told.release()

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nic_cli.errors import NicError
@@ -56,26 +56,36 @@ def flush() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where a command speaks to its user."""
+    """Where a command speaks to its user. held: lines that wait for `release`, None to tell them at once."""
 
     quiet: bool = False
     verbose: bool = False
     json: bool = False
+    held: list[str] | None = None
+
+    def holding(self) -> Console:
+        """Make a console like this for one input that is worked on before its turn."""
+        return replace(self, held=[])
+
+    def release(self) -> None:
+        """Tell what was held."""
+        for line in self.held or ():
+            _tell(line)
 
     def say(self, text: str) -> None:
         """Tell what was done, on standard error."""
         if not self.quiet:
-            _tell(one_line(text))
+            self._put(one_line(text))
 
     def detail(self, text: str) -> None:
         """Tell more, for those who asked with -v."""
         if self.verbose:
-            _tell(_painted(one_line(text), DIM))
+            self._put(_painted(one_line(text), DIM))
 
     def warn(self, text: str) -> None:
         """Tell that something is not quite as one might think."""
         if not self.quiet:
-            _tell(f"{_painted('nic: warning:', YELLOW)} {one_line(text)}")
+            self._put(f"{_painted('nic: warning:', YELLOW)} {one_line(text)}")
 
     def result(self, text: str) -> None:
         """Give a result meant for people, of one or more lines, on standard output."""
@@ -94,6 +104,12 @@ class Console:
         from nic_cli.cli.progress import Progress
 
         return Progress(what, total, enabled=not self.quiet and _is_terminal(sys.stderr))
+
+    def _put(self, line: str) -> None:
+        if self.held is None:
+            _tell(line)
+        else:
+            self.held.append(line)
 
 
 def _tell(line: str) -> None:

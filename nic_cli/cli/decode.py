@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from nic_cli.cli import batch, options, outputs, settings, streams
+from nic_cli.cli import batch, existing, options, outputs, settings, streams, wishes
 from nic_cli.cli.console import Console
 from nic_cli.cli.loading import Models
 from nic_cli.cli.options import COMMON, OUTPUT, General
+from nic_cli.cli.patience import patiently
+from nic_cli.cli.wishes import WHOLE, View
 from nic_cli.errors import UsageError
+from nic_cli.limits import MOST
+from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.naming import shown
 from nic_cli.storage.plan import Job
 
@@ -22,6 +27,7 @@ EXAMPLES = (
     ("nic decode photo.nic", "writes photo.png"),
     ("nic decode photo.nic -o photo.jpg", "in the format that the name says"),
     ("nic decode -b 0 photo.nic -o faithful.png", "nothing invented, whatever the file asks for"),
+    ("nic decode --crop 0,0,512,512 map.nic", "a part, at the price of a part"),
     ("nic decode -r packed/ -o album/ --format webp", "a folder with all below it"),
     ("nic decode - < photo.nic | magick png:- -resize 50% half.png", "through pipes"),
 )
@@ -43,30 +49,101 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a file holds, and how long decoding took.
+
+    picture: gives it, by so many times fewer rows at a time if it is so large that its rows come as they
+    are written.
+    """
+
+    container: Container
+    picture: Callable[[int], Picture]
+    size: tuple[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decoder:
-    """Decodes one file after the other with the same options. b: None for what each file says."""
+    """Decodes one file after the other with the same options, in the steps of `pipeline`.
+
+    b: None for what each file says. most: pixels of a picture, None for what can be held or goes by rows.
+    """
 
     b: float | None
     format: str | None
     general: General
     console: Console
     models: Models
-    alone: bool  # the only one, so that its tiles may have a bar
+    alone: bool  # the only one, so that its rows may have a bar
+    view: View = WHOLE
+    most: int | None = None
 
-    def __call__(self, job: Job) -> batch.Report | None:
-        """Decode the file of one job; give None if its output is there and to be skipped."""
-        if not outputs.is_free(job, self.general, self.console):
+    def rehearse(self, job: Job) -> batch.Report | None:
+        """Report what would be done; give None for a file whose output is there and to be kept."""
+        self._format(job.target)
+        exists = not outputs.is_free(job, self.general)
+        return None if exists and self.read(job, self.console) is None else outputs.planned(job)
+
+    def read(self, job: Job, console: Console) -> Container | None:
+        """Read the file of a job; give None if its output is there and to be kept."""
+        exists = not outputs.is_free(job, self.general)
+        self._format(job.target)
+        container = self._unpacked(job)
+        size = self.view.size(container.header)
+        if exists and outputs.is_kept(job, lambda: existing.check_picture(job, *size), console):
             return None
-        format = self._format(job.target)
-        if self.general.dry_run:
-            return outputs.planned(job)
-        from nic_cli.container.file import unpack
+        return container
 
-        container = unpack(streams.read_nic(job.source))
-        self.models.for_decoding(container.header)  # not part of the time
+    def _unpacked(self, job: Job) -> Container:
+        from nic_cli.container.file import unpack, unpack_lazily
+
+        if self.view.region is None or job.source is None or is_direct(job.source):
+            return unpack(streams.read_nic(job.source))
+        return unpack_lazily(job.source.open("rb"), owned=True)  # of which the tiles of a part are read
+
+    def code(self, container: Container) -> Shown:
+        """Decode a file; a picture that is too large to be held is left to be decoded as it is written."""
+        from nic_cli import codec
+        from nic_cli.image.huge import FROM
+
+        model = self.models.for_decoding(container.header)  # not part of the time
         started = time.monotonic()
-        n_bytes = self._write(self._decode(container), job, format)
-        return self._report(job, container, n_bytes, time.monotonic() - started)
+        view, size = self.view, self.view.size(container.header)
+        with self.console.progress("rows") as bar:
+
+            def stream(finer: int) -> Picture:
+                return codec.stream(
+                    container,
+                    model,
+                    b=self.b,
+                    region=view.region,
+                    scale=view.scale,
+                    finer=finer,
+                    most=self.most or MOST,
+                    progress=bar if self.alone else None,
+                )
+
+            if size[0] * size[1] > FROM:
+                return Shown(container, stream, size, 0.0)
+            picture = patiently(lambda finer: codec.held(stream(finer)), self.console.warn)
+        return Shown(container, lambda _: picture, size, time.monotonic() - started)
+
+    def write(self, job: Job, shown: Shown, console: Console) -> batch.Report:
+        """Write the picture of a job."""
+        started = time.monotonic()
+        n_bytes = patiently(lambda finer: self._written(job, shown.picture(finer), console), console.warn)
+        seconds = shown.seconds + time.monotonic() - started
+        return self._report(job, shown, n_bytes, seconds, console)
+
+    def _written(self, job: Job, picture: Picture, console: Console) -> int:
+        from nic_cli.image.writing import write
+
+        name = outputs.spoken(job.target, "standard output")
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            write(
+                picture, stream, self._format(job.target), warn=lambda text: console.warn(f"{name}: {text}")
+            )
+            return stream.tell()
 
     def _format(self, target: Path | None) -> str:
         if self.format is not None or target is None:
@@ -78,36 +155,21 @@ class Decoder:
             raise UsageError(f"{shown(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}")
         return found
 
-    def _decode(self, container: Container) -> Picture:
-        from nic_cli import codec
-
-        model = self.models.for_decoding(container.header)
-        with self.console.progress("tiles") as bar:
-            return codec.decode(container, model, b=self.b, progress=bar if self.alone else None)
-
-    def _write(self, picture: Picture, job: Job, format: str) -> int:
-        from nic_cli.image.writing import write
-
-        name = outputs.spoken(job.target, "standard output")
-        with streams.output(job, preserve=self.general.preserve) as stream:
-            write(picture, stream, format, warn=lambda text: self.console.warn(f"{name}: {text}"))
-            return stream.tell()
-
-    def _report(self, job: Job, container: Container, n_bytes: int, seconds: float) -> batch.Report:
-        header = container.header
+    def _report(self, job: Job, shown: Shown, n_bytes: int, seconds: float, console: Console) -> batch.Report:
+        header = shown.container.header
         record = Decoded(
             input=outputs.named(job.source),
             output=outputs.named(job.target),
             model=header.model,
             b=header.b if self.b is None else self.b,
-            width=header.width,
-            height=header.height,
+            width=shown.size[0],
+            height=shown.size[1],
             bytes=n_bytes,
             seconds=round(seconds, 3),
         )
         source = outputs.spoken(job.source, "standard input")
-        self.console.detail(
-            f"{source}: model {record.model}, q {header.q:.4g}, {len(container.tiles)} tiles, "
+        console.detail(
+            f"{source}: model {record.model}, q {header.q:.4g}, {len(shown.container.tiles)} tiles, "
             f"{record.seconds:.2f} s"
         )
         name = outputs.spoken(job.target, "standard output")
@@ -116,7 +178,7 @@ class Decoder:
 
 
 def decode(
-    inputs: options.Inputs,
+    inputs: options.InputsOrList = None,
     output: options.Target = None,
     realism: Annotated[
         float | None,
@@ -137,6 +199,25 @@ def decode(
             help="Format of the pictures. Default: that of the output's suffix, else png.",
         ),
     ] = None,
+    crop: Annotated[
+        str | None,
+        options.value(
+            "--crop",
+            metavar="X,Y,W,H",
+            panel=OUTPUT,
+            help="Only this part, in pixels of the whole; only what it needs is read and decoded.",
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        options.value(
+            "--scale",
+            metavar="1/2|1/4|1/8",
+            panel=OUTPUT,
+            help="So much smaller along each side: every pixel is the mean of a square of pixels.",
+        ),
+    ] = None,
+    max_pixels: options.MaxPixels = None,
     recursive: options.Recursive = False,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
@@ -149,6 +230,8 @@ def decode(
     device: options.Device = None,
     threads: options.Threads = None,
     fail_fast: options.FailFast = False,
+    manifest: options.Manifest = None,
+    part: options.ShardOf = None,
     offline: options.Offline = False,
 ) -> int:
     """Decode .nic files to pictures.
@@ -160,16 +243,18 @@ def decode(
     """
     general = General(
         force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    )
+    ).over(manifest, part)
     chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
     b = None if realism is None else settings.checked("realism", realism, "--realism")
     if format is not None and format not in FORMATS:
         raise UsageError(f"--format: {format!r} cannot be used: give {', '.join(FORMATS)}")
+    view, most = wishes.of_view(crop, scale), wishes.of_limit(max_pixels)
     chosen.apply()
     jobs = outputs.plan_decoding(inputs, output, general, _suffix(format))
     console = general.console
-    decoder = Decoder(b, format, general, console, Models(chosen, console), len(jobs) == 1)
-    return batch.run(jobs, decoder, general.console, show=general.console.say, fail_fast=fail_fast)
+    decoder = Decoder(b, format, general, console, Models(chosen, console), len(jobs) == 1, view, most)
+    work = decoder.rehearse if dry_run else decoder
+    return batch.run(jobs, work, console, show=console.say, fail_fast=fail_fast)
 
 
 def _suffix(format: str | None) -> str:

@@ -62,7 +62,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         return str(error), error.code
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # what Typer finds wrong
         return _usage(error), int(error.exit_code)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return OUT_OF_MEMORY, 1
     if isinstance(error, OSError) and error.strerror:
         where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
@@ -102,7 +102,8 @@ def _advice(error: OSError) -> str:
     return "check its permissions" if isinstance(error, PermissionError) else "check the path and the disk"
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out, of the machine or of the GPU."""
     # torch is told apart by name and words: importing it here would cost every command seconds.
     words = ("can't allocate memory", "out of memory")
     named = type(error).__name__ == "OutOfMemoryError"

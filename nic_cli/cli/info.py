@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 from nic_cli.cli import batch, options, outputs, settings, streams
-from nic_cli.cli.options import General
+from nic_cli.cli.options import OUTPUT, General
 from nic_cli.container import file, layout
-from nic_cli.storage.plan import Job
+from nic_cli.errors import NicError, UsageError
+from nic_cli.storage.naming import shown
+from nic_cli.storage.plan import STREAM, Job
 from nic_cli.types import Container
 
 EXAMPLES = (
     ("nic info photo.nic", "a table for people"),
     ("nic info --json *.nic", "one JSON object a line"),
+    ("nic info --preview small.webp photo.nic", "the preview in the file, without decoding it"),
 )
 
 
@@ -52,6 +57,15 @@ class Info:
     bpp: float
     overhead_bytes: int
     metadata: MetadataSizes
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The JSON object of a preview that was written."""
+
+    input: str
+    output: str
+    bytes: int
 
 
 def describe(container: Container, n_bytes: int) -> Info:
@@ -99,6 +113,16 @@ def table(name: str, said: Info, alpha: int) -> str:
 
 def info(
     inputs: options.Inputs,
+    preview: Annotated[
+        str | None,
+        options.value(
+            "--preview",
+            metavar="OUT",
+            panel=OUTPUT,
+            help="Write the preview that a file holds, a small WebP, to OUT instead, or with - to standard "
+            "output.",
+        ),
+    ] = None,
     recursive: options.Recursive = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -107,7 +131,7 @@ def info(
     color: options.Color = None,
     fail_fast: options.FailFast = False,
     offline: options.Offline = False,
-    force: options.VainForce = False,
+    force: options.Force = False,
     skip_existing: options.VainSkip = False,
     preserve: options.VainPreserve = False,
 ) -> int:
@@ -122,14 +146,39 @@ def info(
     jobs = outputs.plan_reading(inputs, general)
     console = general.console
 
+    if preview is not None:
+        jobs = _extracting(jobs, preview, general)
+
     def work(job: Job) -> batch.Report:
+        if preview is not None:
+            outputs.is_free(job, general)
         if dry_run:
             return outputs.planned(job)
         data = streams.read_nic(job.source)
         container = file.unpack(data)
+        if preview is not None:
+            return _extracted(container, job)
         said = describe(container, len(data))
         alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
         return batch.Report(table(outputs.spoken(job.source, "standard input"), said, alpha), said)
 
-    show = console.say if dry_run else console.result
+    show = console.say if dry_run or preview is not None else console.result
     return batch.run(jobs, work, console, show=show, fail_fast=fail_fast)
+
+
+def _extracting(jobs: list[Job], preview: str, general: General) -> list[Job]:
+    if len(jobs) > 1:
+        raise UsageError(f"--preview: {len(jobs)} inputs cannot all go to {shown(preview)}: name one")
+    target = None if preview == STREAM else Path(preview)
+    return outputs.writable([Job(job.source, target) for job in jobs], general)
+
+
+def _extracted(container: Container, job: Job) -> batch.Report:
+    """Write the preview of a file to the output of a job."""
+    found = [chunk.data for chunk in container.chunks if chunk.kind == layout.PREVIEW]
+    if not found:
+        raise NicError("it holds no preview: encode with --preview, or decode with --scale 1/8")
+    with streams.output(job, preserve=False) as stream:
+        stream.write(found[0])
+    record = Extracted(outputs.named(job.source), outputs.named(job.target), len(found[0]))
+    return batch.Report(f"{outputs.spoken(job.target, 'standard output')}  {record.bytes:,} bytes", record)

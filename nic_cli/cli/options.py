@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 
 from nic_cli.cli.console import Console
 from nic_cli.errors import UsageError
+from nic_cli.storage.shard import WHOLE, Shard, parse
 
 COMMON, OUTPUT, ADVANCED = "Common", "Output", "Advanced"
 
@@ -29,6 +30,34 @@ Inputs = Annotated[
         metavar="INPUT", show_default=False, help="Files, folders, or a single - for standard input."
     ),
 ]
+InputsOrList = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        show_default=False,
+        help="Files, folders, or a single - for standard input; or none, with --manifest.",
+    ),
+]
+Manifest = Annotated[
+    str | None,
+    value(
+        "--manifest",
+        metavar="FILE",
+        panel=ADVANCED,
+        help="Take the inputs from a text file (- for standard input), a path a line, and its output after a "
+        "tab where that is to be named. Below a folder -o, paths are kept.",
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    value(
+        "--shard",
+        metavar="I/N",
+        panel=ADVANCED,
+        help="Do part I of N of the inputs, so that N runs do each of them once. The path inside the folder "
+        "that was named says which part a file belongs to.",
+    ),
+]
 Target = Annotated[
     str | None,
     value(
@@ -38,6 +67,16 @@ Target = Annotated[
         panel=COMMON,
         help="A file, a folder (ends in / or is one), or - for standard output. Default: beside the input; "
         "for standard input, standard output.",
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    value(
+        "--max-pixels",
+        metavar="N",
+        panel=ADVANCED,
+        help="Refuse larger pictures, before anything is made for them. Default: 2^28, or 2^30 where they go "
+        "by rows.",
     ),
 ]
 Device = Annotated[
@@ -69,7 +108,12 @@ Force = Annotated[
     ),
 ]
 SkipExisting = Annotated[
-    bool, flag("--skip-existing", panel=OUTPUT, help="Pass over inputs whose output exists.")
+    bool,
+    flag(
+        "--skip-existing",
+        panel=OUTPUT,
+        help="Pass over inputs whose output exists and is whole; one that is damaged or cut is made again.",
+    ),
 ]
 DryRun = Annotated[bool, flag("--dry-run", panel=OUTPUT, help="Only tell what would be done.")]
 Preserve = Annotated[
@@ -123,6 +167,8 @@ class General:
     quiet: bool = False
     verbose: bool = False
     json: bool = False
+    shard: Shard = WHOLE
+    manifest: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant together."""
@@ -130,6 +176,10 @@ class General:
             raise UsageError("-f and --skip-existing exclude each other: give one")
         if self.quiet and self.verbose:
             raise UsageError("-Q and -v exclude each other: give one")
+
+    def over(self, manifest: str | None, shard: str | None) -> General:
+        """Give these options with --manifest and --shard. Raises UsageError."""
+        return replace(self, manifest=manifest, shard=parse(shard))
 
     @property
     def console(self) -> Console:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nic_cli.cli import faults, streams
 from nic_cli.cli.batch import Report
 from nic_cli.cli.console import Console
 from nic_cli.cli.options import General
-from nic_cli.errors import UsageError
+from nic_cli.errors import NicError, UsageError
+from nic_cli.storage import manifest
 from nic_cli.storage.naming import shown
-from nic_cli.storage.plan import STREAM, Job, check_free, plan
+from nic_cli.storage.plan import STREAM, Job, check_free, plan, plan_lines
 
 NIC = ".nic"
 PICTURES = frozenset(
@@ -29,38 +31,79 @@ class Planned:
     output: str
 
 
-def plan_encoding(inputs: Sequence[str], output: str | None, general: General) -> list[Job]:
+def plan_encoding(inputs: Sequence[str] | None, output: str | None, general: General) -> list[Job]:
     """Plan the way of pictures to `.nic`. Raises UsageError."""
-    jobs = plan(inputs, output, suffix_in=PICTURES, suffix_out=NIC, recursive=general.recursive)
-    return _writable(jobs, general)
+    return writable(_plan(inputs or (), output, general, PICTURES, NIC), general)
 
 
-def plan_decoding(inputs: Sequence[str], output: str | None, general: General, suffix: str) -> list[Job]:
+def plan_decoding(
+    inputs: Sequence[str] | None, output: str | None, general: General, suffix: str
+) -> list[Job]:
     """Plan the way of `.nic` files to pictures with this suffix. Raises UsageError."""
-    jobs = plan(inputs, output, suffix_in=frozenset({NIC}), suffix_out=suffix, recursive=general.recursive)
-    return _writable(jobs, general)
+    return writable(_plan(inputs or (), output, general, frozenset({NIC}), suffix), general)
 
 
-def plan_reading(inputs: Sequence[str], general: General) -> list[Job]:
+def plan_reading(inputs: Sequence[str] | None, general: General) -> list[Job]:
     """Plan the reading of `.nic` files, with no output. Raises UsageError."""
+    inputs = inputs or ()
     if STREAM in inputs and len(inputs) > 1:
         raise UsageError("standard input (-) stands alone; leave out the other inputs")
-    suffixes, deep = frozenset({NIC}), general.recursive
     # One by one and with a suffix that nobody has: outputs, and so their collisions, do not matter here.
     unused = ".nothing-is-written"
-    plans = [plan([given], None, suffix_in=suffixes, suffix_out=unused, recursive=deep) for given in inputs]
+    alone = [[given] for given in inputs] or [[]]
+    plans = [_plan(given, None, general, frozenset({NIC}), unused) for given in alone]
     return [Job(job.source, None) for jobs in plans for job in jobs]
 
 
-def is_free(job: Job, general: General, console: Console) -> bool:
-    """Tell whether to go on with a job: False if its output is there and to be kept.
+def _plan(
+    inputs: Sequence[str], output: str | None, general: General, suffix_in: frozenset[str], suffix_out: str
+) -> list[Job]:
+    if general.manifest is None:
+        return plan(
+            inputs,
+            output,
+            suffix_in=suffix_in,
+            suffix_out=suffix_out,
+            recursive=general.recursive,
+            shard=general.shard,
+        )
+    if inputs:
+        raise UsageError("--manifest names all inputs: leave out the others")
+    lines = _lines(general.manifest)
+    return plan_lines(lines, output, suffix_out=suffix_out, shard=general.shard)
+
+
+def _lines(name: str) -> list[manifest.Line]:
+    try:
+        with streams.opened(None if name == STREAM else Path(name)) as stream:
+            data = stream.read()
+    except OSError as error:
+        raise UsageError(f"--manifest: {faults.explain(error)[0]}") from error
+    where = "standard input" if name == STREAM else shown(name)
+    lines = manifest.parse(data, where)
+    if not lines:
+        raise UsageError(f"nothing to do: {where} lists no input")
+    return lines
+
+
+def is_free(job: Job, general: General) -> bool:
+    """Tell whether nothing stands in the way of a job: False if its output exists and may be kept.
 
     Raises OutputExists.
     """
-    if check_free(job.target, general.force, general.skip_existing):
-        return True
-    console.say(f"{spoken(job.target, STREAM)}  skipped, exists")
-    return False
+    return check_free(job.target, general.force, general.skip_existing)
+
+
+def is_kept(job: Job, check: Callable[[], None], console: Console) -> bool:
+    """Tell whether the output that exists is sound, which `check` raises errors about, and may stay."""
+    name = spoken(job.target, STREAM)
+    try:
+        check()
+    except (NicError, OSError) as error:
+        console.warn(f"{name}: exists, but is made again: {faults.explain(error)[0]}")
+        return False
+    console.say(f"{name}  skipped, exists")
+    return True
 
 
 def planned(job: Job) -> Report:
@@ -81,7 +124,8 @@ def spoken(path: Path | None, stream: str) -> str:
     return stream if path is None else shown(path)
 
 
-def _writable(jobs: list[Job], general: General) -> list[Job]:
+def writable(jobs: list[Job], general: General) -> list[Job]:
+    """Return the jobs, if standard output may take what goes there. Raises UsageError."""
     if general.dry_run or all(job.target is not None for job in jobs):
         return jobs
     if general.json:

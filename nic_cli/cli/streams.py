@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
-from nic_cli.cli import console
+from nic_cli.cli import console, faults
 from nic_cli.container.layout import SIGNATURE
 from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.storage.atomic import copy_times, replacing
 from nic_cli.storage.plan import Job
 
+IN_MEMORY = 1 << 26  # bytes for standard output; more waits on the disk
 MAX_FILE = 1 << 30  # bytes: far above any picture that a header may declare; ends endless streams
 
 
@@ -49,12 +50,29 @@ def output(job: Job, *, preserve: bool) -> Iterator[BinaryIO]:
     preserve: give a file the times and mode of the input.
     """
     if job.target is None:
-        buffer = io.BytesIO()
-        yield buffer
-        console.write_out(buffer.getbuffer())
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as buffer:
+            yield cast(BinaryIO, buffer)
+            buffer.seek(0)
+            while piece := buffer.read(1 << 20):
+                console.write_out(piece)
         return
     source = job.source if preserve else None
     with replacing(job.target, mode_from=source) as stream:
-        yield stream
+        yield cast(BinaryIO, _Heeding(stream))
     if source is not None:
         copy_times(source, job.target)
+
+
+class _Heeding:
+    """A stream that takes no more once a signal asked the program to end, which only one thread is told."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        if faults.interrupted():
+            raise KeyboardInterrupt
+        return self._stream.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -72,7 +72,7 @@ class Verifier:
 
 
 def verify(
-    inputs: options.Inputs,
+    inputs: options.InputsOrList = None,
     recursive: options.Recursive = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -82,6 +82,8 @@ def verify(
     device: options.Device = None,
     threads: options.Threads = None,
     fail_fast: options.FailFast = False,
+    manifest: options.Manifest = None,
+    part: options.ShardOf = None,
     offline: options.Offline = False,
     force: options.VainForce = False,
     skip_existing: options.VainSkip = False,
@@ -94,7 +96,7 @@ def verify(
     """
     general = General(
         force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    )
+    ).over(manifest, part)
     chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
     chosen.apply()
     jobs = outputs.plan_reading(inputs, general)

@@ -1,18 +1,22 @@
-"""What the options of `nic encode` add up to: how large a file may be, and what it leaves out."""
+"""What the options of encode and decode add up to: how large, what is left out, what is seen."""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nic_cli.cli import quantities
 from nic_cli.cli.settings import Settings
 from nic_cli.errors import UsageError
+from nic_cli.tiles.grid import Grid
+from nic_cli.types import Header, Region
 
 if TYPE_CHECKING:
     from nic_cli.types import Picture
 
+SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
 STRIPPABLE = ("all", "exif", "xmp", "icc")
 MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
 
@@ -35,6 +39,42 @@ class Wish:
         if self.bpp is None:
             return self.n_bytes
         return math.floor(self.bpp * picture.width * picture.height / 8)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of a picture asked for, None for all, and how many times smaller it shall be."""
+
+    region: Region | None = None
+    scale: int = 1
+
+    def size(self, header: Header) -> tuple[int, int]:
+        """Give width and height of what is seen of a file. Raises UsageError if the part is outside."""
+        area = Grid(header.width, header.height, header.tile).area(self.region, self.scale)
+        return area.width // self.scale, area.height // self.scale
+
+
+WHOLE = View()
+
+
+def of_view(crop: str | None, scale: str | None) -> View:
+    """Read --crop and --scale. Raises UsageError."""
+    region = None
+    if crop is not None:
+        found = re.fullmatch(r"(\d{1,7}),(\d{1,7}),(\d{1,7}),(\d{1,7})", crop.replace(" ", ""), re.ASCII)
+        if found is None or not int(found[3]) or not int(found[4]):
+            raise UsageError(f"--crop: {crop!r} cannot be used: give X,Y,WIDTH,HEIGHT in pixels")
+        region = Region(*map(int, found.groups()))
+    if scale is not None and scale not in SCALES:
+        raise UsageError(f"--scale: {scale!r} cannot be used: give {', '.join(SCALES)}")
+    return View(region, SCALES.get(scale or "1", 1))
+
+
+def of_limit(given: int | None) -> int | None:
+    """Read --max-pixels. Raises UsageError."""
+    if given is not None and given < 1:
+        raise UsageError(f"--max-pixels: {given} cannot be used: give a whole number from 1 up")
+    return given
 
 
 def of_rate(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> Wish:

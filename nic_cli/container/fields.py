@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import BinaryIO
 
 from nic_cli.container.layout import MAX_VARINT, MAX_VARINT_BYTES
@@ -23,9 +24,14 @@ def pack_varint(value: int) -> bytes:
 
 
 class Stream:
-    """The bytes of a seekable stream from where it stands on, each slice read when it is asked for."""
+    """The bytes of a seekable stream from where it stands on, each slice read when it is asked for.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    owned: the stream is closed when nobody has these bytes any more.
+    """
+
+    def __init__(self, stream: BinaryIO, *, owned: bool = False) -> None:
+        if owned:
+            weakref.finalize(self, stream.close)
         self._stream, self._start = stream, stream.tell()
         self._size = stream.seek(0, 2) - self._start
 

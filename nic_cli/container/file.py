@@ -39,12 +39,13 @@ def unpack(data: bytes) -> Container:
     return replace(container, tiles=tuple(container.tiles))
 
 
-def unpack_lazily(stream: BinaryIO) -> Container:
+def unpack_lazily(stream: BinaryIO, *, owned: bool = False) -> Container:
     """Read what stands before the tiles; each tile is read, and checked, when it is asked for.
 
-    stream: seekable, at the file's first byte, and open for as long as tiles are wanted. Raises as `unpack`.
+    stream: seekable, at the file's first byte, and open for as long as tiles are wanted; owned: it is closed
+    with the last of them. Raises as `unpack`.
     """
-    return _unpack(Stream(stream))
+    return _unpack(Stream(stream, owned=owned))
 
 
 def read_opening(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:

@@ -85,11 +85,21 @@ def _open_lifted(stream: BinaryIO, name: str, warn: Warn, formats: tuple[str, ..
 
 @contextmanager
 def quietly(name: str, warn: Warn) -> Iterator[None]:
-    """Hand Python's warnings to `warn`, a line each. One thread at a time: the filters are global too."""
-    with _globals, warnings.catch_warnings(record=True) as caught:
+    """Hand Python's warnings to `warn`, a line each.
+
+    One thread at a time, since the filters are global too; what other threads warn of is dropped.
+    """
+    mine, caught = threading.get_ident(), dict[str, None]()
+
+    def keep(message: Warning | str, *_: object) -> None:
+        if threading.get_ident() == mine:
+            caught[" ".join(str(message).split())] = None
+
+    with _globals, warnings.catch_warnings():
         warnings.simplefilter("always")
+        warnings.showwarning = keep  # type: ignore[assignment]  # put back with the filters
         yield
-    for line in dict.fromkeys(" ".join(str(notice.message).split()) for notice in caught):
+    for line in caught:
         warn(f"{name}: {line}")
 
 

@@ -86,7 +86,10 @@ def is_direct(path: Path) -> bool:
     /dev/stdout is one even where it leads to a regular file: whoever opened that file holds on to it.
     """
     system = path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",))
-    return path.exists() and (system or not (path.is_file() or path.is_dir()))
+    try:
+        return path.exists() and (system or not (path.is_file() or path.is_dir()))
+    except OSError:  # no path that can be; said by whoever opens it
+        return False
 
 
 def _status(path: Path) -> os.stat_result | None:

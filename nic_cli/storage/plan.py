@@ -10,7 +10,9 @@ from pathlib import Path
 
 from nic_cli.errors import OutputExists, UsageError
 from nic_cli.storage.atomic import is_direct
+from nic_cli.storage.manifest import Line
 from nic_cli.storage.naming import shown
+from nic_cli.storage.shard import WHOLE, Shard
 
 STREAM = "-"
 
@@ -27,18 +29,25 @@ class Job:
 
 
 def plan(
-    inputs: Sequence[str], output: str | None, *, suffix_in: frozenset[str], suffix_out: str, recursive: bool
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    suffix_in: frozenset[str],
+    suffix_out: str,
+    recursive: bool,
+    shard: Shard = WHOLE,
 ) -> list[Job]:
     """Return the jobs for `inputs` (files, folders, or a single `-`) and `-o output`.
 
     suffix_in: what is taken from a folder, lower case with the dot; files named outright are always taken.
-    suffix_out: what replaces the suffix where the output is not named.
-    Raises UsageError where outputs collide, an output is an input, or `output` cannot mean what was given.
+    suffix_out: what replaces the suffix where the output is not named. shard: whose jobs are returned.
+    Raises UsageError where outputs collide, be they of another shard, an output is an input, or `output`
+    cannot mean what was given.
     """
     if not inputs:
-        raise UsageError("no input; name files, folders, or - for standard input")
+        raise UsageError("no input; name files, folders, - for standard input, or a list with --manifest")
     if STREAM in inputs:
-        return _plan_stream(inputs, output)
+        return _plan_stream(inputs, output, shard)
     found = _sources(inputs, suffix_in, recursive)
     if not found:
         advice = "name files outright" if recursive else "-r descends into folders"
@@ -50,12 +59,39 @@ def plan(
     else:
         jobs = [_single(found, output, inputs)]
     _refuse_collisions(jobs)
-    return jobs
+    return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
 
 
-def _plan_stream(inputs: Sequence[str], output: str | None) -> list[Job]:
+def plan_lines(
+    lines: Sequence[Line], output: str | None, *, suffix_out: str, shard: Shard = WHOLE
+) -> list[Job]:
+    """Return the jobs for a list of inputs and `-o output`, a folder, for those whose output is not named.
+
+    A path keeps its folders below `output`, without the root and what climbs out. Raises as `plan`.
+    """
+    if output is not None and (output == STREAM or not _is_folder(output)):
+        raise UsageError(f"a list of inputs cannot all go to {shown(output)}; end it with / to name a folder")
+    found: dict[tuple[str, Path], tuple[Job, Path]] = {}
+    for line in lines:
+        place = _below(line.source)
+        beside = _swapped(line.source if output is None else Path(output) / place, suffix_out)
+        job = Job(line.source, line.target or beside)
+        found.setdefault((os.path.realpath(line.source), line.target or beside), (job, place))
+    _refuse_collisions([job for job, _ in found.values()])
+    return [job for job, place in found.values() if shard.takes(place)]
+
+
+def _below(path: Path) -> Path:
+    """`path` as it may stand below any folder."""
+    plain = Path(os.path.normpath(path))
+    return Path(*(part for part in plain.parts if part not in (plain.anchor, os.pardir)))
+
+
+def _plan_stream(inputs: Sequence[str], output: str | None, shard: Shard) -> list[Job]:
     if len(inputs) > 1:
         raise UsageError("standard input (-) stands alone; leave out the other inputs")
+    if shard != WHOLE:
+        raise UsageError("standard input (-) is one input; leave out --shard")
     if output is None or output == STREAM:
         return [Job(None, None)]
     if _is_folder(output):
@@ -78,14 +114,14 @@ def _sources(inputs: Sequence[str], suffix_in: frozenset[str], recursive: bool) 
     """Each source once, with its place inside the input that named it."""
     found: dict[str, tuple[Path, Path]] = {}
     for given in map(Path, inputs):
-        files = _inside(given, suffix_in, recursive) if given.is_dir() else iter([given])
+        files = inside(given, suffix_in, recursive) if given.is_dir() else iter([given])
         for path in files:
             place = path.relative_to(given) if path != given else Path(path.name)
             found.setdefault(os.path.realpath(path), (path, place))
     return list(found.values())
 
 
-def _inside(folder: Path, suffix_in: frozenset[str], recursive: bool) -> Iterator[Path]:
+def inside(folder: Path, suffix_in: frozenset[str], recursive: bool) -> Iterator[Path]:
     """List visible files of known suffix; linked folders are not entered, so there are no loops."""
     unreadable: list[Path] = []
     walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(str(error.filename))))
@@ -122,8 +158,13 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
 
 
 def _key(path: Path) -> str:
-    """Equal for paths that are one file, also where the file system ignores case or composes accents."""
-    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
+    """Equal for paths that are one file."""
+    return folded(os.path.realpath(path))
+
+
+def folded(path: str) -> str:
+    """Equal for paths that are one where the file system ignores case or composes accents."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def check_free(target: Path | None, force: bool, skip: bool) -> bool:
@@ -135,4 +176,9 @@ def check_free(target: Path | None, force: bool, skip: bool) -> bool:
         return True
     if skip:
         return False
-    raise OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")
+    raise already_there(target)
+
+
+def already_there(target: Path | str) -> OutputExists:
+    """Make the error for an output that exists."""
+    return OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")

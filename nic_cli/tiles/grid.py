@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nic_cli.errors import UsageError
 from nic_cli.types import Region
 
 Placed = tuple[int, Region]
@@ -17,6 +18,7 @@ Placed = tuple[int, Region]
 
 HYPER = 64  # pixels a hyper-latent, along a side
 LATENT = 16  # pixels a latent
+SCALES = (1, 2, 4, 8)
 
 
 def extended(size: int) -> int:
@@ -53,6 +55,21 @@ class Grid:
                 for left, right in pairwise(across)
             ]
 
+    def area(self, region: Region | None, scale: int) -> Region:
+        """The region, the whole picture if None, grown to whole squares of `scale`. Raises UsageError."""
+        wanted = Region(0, 0, self.width, self.height) if region is None else region
+        right, bottom = wanted.x + wanted.width, wanted.y + wanted.height
+        if min(wanted.x, wanted.y) < 0 or min(wanted.width, wanted.height) < 1:
+            raise UsageError(f"the region {_said(wanted)} is empty, or begins outside the picture")
+        if right > self.width or bottom > self.height:
+            raise UsageError(
+                f"the region {_said(wanted)} is not inside the picture, {self.width} x {self.height}"
+            )
+        if scale not in SCALES:
+            raise UsageError(f"scale is {scale}: it takes 1, 2, 4 or 8")
+        left, top = wanted.x // scale * scale, wanted.y // scale * scale
+        return Region(left, top, -(-(right - left) // scale) * scale, -(-(bottom - top) // scale) * scale)
+
     def window(self, area: Region, reach: int | None) -> Region:
         """The latents that `area`, in pixels, depends on when each sees `reach` of them around it.
 
@@ -73,6 +90,10 @@ class Grid:
             rows += [row] if row else []
             number += len(regions)
         return rows
+
+
+def _said(region: Region) -> str:
+    return f"{region.x},{region.y},{region.width},{region.height}"
 
 
 def _grown(first: int, size: int, reach: int, whole: int) -> tuple[int, int]:

@@ -32,6 +32,7 @@ def test_there_is_a_page_for_each_command():
         "nic-decode.1",
         "nic-info.1",
         "nic-verify.1",
+        "nic-batch.1",
         "nic-bench.1",
         "nic-train.1",
         "nic-models.1",

@@ -9,7 +9,7 @@ import pytest
 REFUSED = {
     (): "missing command",
     ("squash",): "no such command 'squash'",
-    ("encode",): "missing argument 'INPUT'",
+    ("encode",): "no input; name files, folders, - for standard input, or a list with --manifest",
     ("encode", "photo.png", "--crop", "1,2,3,4"): "no such option … --crop",
     ("encode", "photo.png", "--effort", "3"): "no such option … --effort",
     ("encode", "photo.png", "-e", "3"): "no such option … -e",

@@ -1,0 +1,117 @@
+"""Folders of files and prefixes of objects by their address: a path, s3://, hf://, what fsspec knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nic_cli.errors import NicError, UsageError
+from nic_cli.storage.naming import shown
+from nic_cli.storage.plan import folded, inside
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder, here or elsewhere. address: as the user wrote it. fs: fsspec's file system. root: there.
+
+    What lies in it goes by its place, a relative path with slashes.
+    """
+
+    address: str
+    fs: Any
+    root: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether places are files of this machine, to be read and replaced as such."""
+        return "file" in ([self.fs.protocol] if isinstance(self.fs.protocol, str) else self.fs.protocol)
+
+    def name(self, place: str) -> str:
+        """Name a place as the user would."""
+        return f"{self.address.rstrip('/')}/{place}" if self.address else place
+
+    def key(self, place: str) -> str:
+        """Equal for places that are one."""
+        return folded(place) if self.is_local else place
+
+    def path(self, place: str) -> Path:
+        """Say where a place of a local store is."""
+        return Path(self.root, place)
+
+    def fetch(self, place: str, to: Path) -> None:
+        """Copy an object to a file, unless it is at hand. Raises NicError."""
+        if not self.is_local and not to.exists():
+            with _speaking(self.name(place), "read"):
+                self.fs.get_file(f"{self.root}/{place}", str(to))
+
+    def put(self, file: Path, place: str) -> None:
+        """Store the copy of an object, which is there as a whole or not at all. Raises NicError."""
+        if not self.is_local:
+            with _speaking(self.name(place), "written"):
+                self.fs.put_file(str(file), f"{self.root}/{place}")
+
+    def places(self, suffixes: frozenset[str] | None = None) -> list[str]:
+        """List what is visible in the store at any depth, of these suffixes only. Raises NicError."""
+        if self.is_local and suffixes is not None:
+            return [
+                path.relative_to(self.root).as_posix() for path in inside(Path(self.root), suffixes, True)
+            ]
+        try:
+            with _speaking(self.address, "listed"):
+                found = (str(path).removeprefix(self.root).lstrip("/") for path in self.fs.find(self.root))
+                return sorted(place for place in found if _is_wanted(PurePosixPath(place), suffixes))
+        except FileNotFoundError:
+            return []
+
+
+def open_store(address: str) -> Store:
+    """Open the folder at an address; nothing is asked yet. Raises UsageError."""
+    from fsspec.core import url_to_fs
+
+    try:
+        fs, root = url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"{shown(address)}: {_line(error)}; give a folder, s3:// or hf://") from error
+    return Store(address, fs, str(root).rstrip("/"))
+
+
+def find(address: str, suffixes: frozenset[str]) -> tuple[Store, list[str]]:
+    """The store at an address and its places with these suffixes; a file is the one place of its folder.
+
+    Raises UsageError if there is nothing, NicError if it cannot be told.
+    """
+    store = open_store(address)
+    with _speaking(address, "read"):
+        is_file = store.fs.isfile(store.root)
+    if is_file:
+        (root, _, place), folder = store.root.rpartition("/"), address.rpartition("/")[0]
+        return Store(folder, store.fs, root), [place]
+    places = store.places(suffixes)
+    if not places:
+        raise UsageError(f"nothing to do in {shown(address)}; check the address")
+    return store, places
+
+
+def _is_wanted(place: PurePosixPath, suffixes: frozenset[str] | None) -> bool:
+    hidden = any(part.startswith(".") for part in place.parts)
+    return suffixes is None or (not hidden and place.suffix.lower() in suffixes)
+
+
+@contextmanager
+def _speaking(name: str, done: str) -> Iterator[None]:
+    """Turn whatever a file system raises, which may be of any class, into one line."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if done == "listed":
+            raise
+        raise NicError(f"{shown(name)}: no such file or object; check the address") from error
+    except Exception as error:
+        raise NicError(f"{shown(name)}: cannot be {done}: {_line(error)}; check the address") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
