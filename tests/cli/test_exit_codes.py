@@ -139,7 +139,8 @@ def test_1_anything_else_is_one_line_and_keeps_the_old_output(
         raise error
 
     monkeypatch.setattr(where, fail)
-    one_line(nic("encode", picture, "-f"), 1, "photo.png: ", said)
+    done = nic("encode", picture, "-f", "-Q")
+    one_line(done, 1, "photo.png: ", said)
     assert packed.read_bytes() == coded
     assert sorted(map(str, Path().iterdir())) == ["photo.nic", "photo.png"]
 

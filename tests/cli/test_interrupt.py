@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 SLOW = """
 import sys, time, types
 from pathlib import Path
-for name in ("nic_cli.codec", "nic_cli.zoo.load", "nic_cli.image.writing"):
+for name in ("nic_cli.codec", "nic_cli.zoo.load", "nic_cli.image.writing", "nic_cli.image.huge"):
     sys.modules[name] = types.ModuleType(name)
 import nic_cli, nic_cli.zoo, nic_cli.image
 from nic_cli.container.file import unpack
@@ -27,7 +27,8 @@ nic_cli.codec = sys.modules["nic_cli.codec"]
 header = unpack(Path("photo.nic").read_bytes()).header
 model = types.SimpleNamespace(name=header.model, id=header.model_id)
 sys.modules["nic_cli.zoo.load"].load = lambda name, device, warn=None: model
-sys.modules["nic_cli.codec"].decode = lambda *given, **options: None
+sys.modules["nic_cli.codec"].stream = lambda *given, **options: None
+sys.modules["nic_cli.codec"].held = lambda picture: None
 def write(picture, stream, format, warn):
     stream.write(b"half a picture")
     stream.flush()
@@ -41,6 +42,7 @@ def write(picture, stream, format, warn):
             raise ImportError("a library that hides what happened") from None
         raise
 sys.modules["nic_cli.image.writing"].write = write
+sys.modules["nic_cli.image.huge"].FROM = 1 << 26
 sys.modules["nic_cli.image.writing"].FORMATS = {".png": "png"}
 from nic_cli.__main__ import main
 sys.exit(main(sys.argv[2:]))

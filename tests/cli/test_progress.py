@@ -51,19 +51,19 @@ def test_nor_does_work_without_a_terminal(shown, monkeypatch):
     assert shown(Console(), 3, patience=-1.0) == ""
 
 
-def test_the_tiles_of_one_picture_have_a_bar(nic, packed, monkeypatch):
+def test_the_rows_of_one_picture_have_a_bar(nic, packed, monkeypatch):
     from nic_cli import codec
 
-    real = codec.decode
+    real = codec.stream
 
-    def stepwise(container, model, *, b, progress):
+    def stepwise(container, model, *, progress, **options):
         progress(1, 4)
-        return real(container, model, b=b)
+        return real(container, model, **options)
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "PATIENCE", -1.0)
-    monkeypatch.setattr("nic_cli.codec.decode", stepwise)
+    monkeypatch.setattr("nic_cli.codec.stream", stepwise)
     done = nic("decode", packed, err_terminal=True)
     assert done.code == 0
-    assert "tiles" in done.err
+    assert "rows" in done.err
     assert done.out == b""

@@ -1,0 +1,126 @@
+"""Parts, smaller pictures and previews on the command line; memory that runs out."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nic_cli.cli import patience
+from nic_cli.image import huge
+
+
+def shown(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_a_part_equals_that_of_the_whole(nic, packed):
+    assert nic("decode", packed, "-o", "whole.png").code == 0
+    done = nic("decode", packed, "-o", "part.png", "--crop", "10,5,40,30", "--json")
+    assert done.code == 0
+    assert (json.loads(done.out)["width"], json.loads(done.out)["height"]) == (40, 30)
+    assert np.array_equal(shown("part.png"), shown("whole.png")[5:35, 10:50])
+
+
+def test_a_smaller_picture_has_its_size(nic, packed):
+    assert nic("decode", packed, "-o", "small.png", "--scale", "1/4").code == 0
+    nic("decode", packed, "-o", "whole.png")
+    height, width = shown("whole.png").shape[:2]
+    assert shown("small.png").shape[:2] == (-(-height // 4), -(-width // 4))
+
+
+def test_skipping_expects_the_size_that_is_asked_for(nic, packed):
+    assert nic("decode", packed, "-o", "out.png", "--scale", "1/2").code == 0
+    assert "skipped" in nic("decode", packed, "-o", "out.png", "--scale", "1/2", "--skip-existing").err
+    assert "made again" in nic("decode", packed, "-o", "out.png", "--skip-existing").err
+
+
+def test_too_many_pixels_are_refused_both_ways(nic, picture, packed):
+    done = nic("encode", picture, "-o", "other.nic", "--max-pixels", "100")
+    assert done.code == 3 and "over the limit of 100 pixels" in done.err and not Path("other.nic").exists()
+    done = nic("decode", packed, "-o", "other.png", "--max-pixels", "100")
+    assert done.code == 3 and "over the limit of 100 pixels" in done.err and not Path("other.png").exists()
+    assert nic("decode", packed, "-o", "other.png", "--max-pixels", "100", "--crop", "0,0,9,9").code == 0
+
+
+def test_a_preview_comes_back_as_it_went_in(nic, picture):
+    assert nic("encode", picture, "--preview", "-o", "seen.nic").code == 0
+    done = nic("info", "seen.nic", "--preview", "small.webp")
+    assert done.code == 0 and done.out == b""
+    with Image.open("small.webp") as small, Image.open(picture) as whole:
+        whole.thumbnail((256, 256))
+        assert small.format == "WEBP" and small.size == whole.size
+    piped = nic("info", "seen.nic", "--preview", "-")
+    assert piped.out == Path("small.webp").read_bytes()
+    assert nic("info", "seen.nic", "--preview", "small.webp").code == 5
+    assert nic("info", "seen.nic", "--preview", "small.webp", "-f").code == 0
+    assert json.loads(nic("info", "seen.nic", "--json").out)["metadata"]["preview"] == len(piped.out)
+
+
+def test_a_file_without_preview_says_so(nic, packed):
+    done = nic("info", packed, "--preview", "small.webp")
+    assert done.code == 1 and "encode with --preview" in done.err and len(done.lines) == 1
+    assert not Path("small.webp").exists()
+
+
+@pytest.mark.parametrize("target", ["out.png", "out.tif", "out.webp", "-"])
+def test_huge_pictures_come_out_the_same(nic, picture, packed, monkeypatch, target):
+    assert nic("decode", packed, "-o", "plain.png").code == 0
+    monkeypatch.setattr(huge, "FROM", 100)
+    assert nic("encode", picture, "-o", "rows.nic").code == 0
+    assert Path("rows.nic").read_bytes() == packed.read_bytes()
+    done = nic("decode", packed, "-o", target)
+    assert done.code == 0
+    found = shown(io.BytesIO(done.out) if target == "-" else target)
+    apart = np.abs(found.astype(int) - shown("plain.png"))
+    assert apart.mean() < 3 if target == "out.webp" else not apart.any()
+
+
+def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
+    tried, said = [], []
+
+    def work(finer):
+        tried.append(finer)
+        if finer < 8:
+            raise MemoryError
+        return "done"
+
+    assert patience.patiently(work, said.append) == "done"
+    assert tried == [1, 2, 4, 8] and len(said) == 1
+
+    def hopeless(finer):
+        tried.append(finer)
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(RuntimeError, match="allocate"):
+        patience.patiently(hopeless, said.append)
+    assert tried[-1] == patience.FINEST
+
+    def broken(finer):
+        tried.append(finer)
+        raise ValueError("something else")
+
+    with pytest.raises(ValueError, match="something else"):
+        patience.patiently(broken, said.append)
+    assert tried[-1] == 1
+
+
+def test_fewer_rows_at_a_time_give_the_same_file_and_picture(nic, picture, packed, monkeypatch):
+    nic("decode", packed, "-o", "plain.png")
+    taken = []
+
+    def finely(work, warn):
+        taken.append(16)
+        return work(16)
+
+    for module in ("encoder", "decode"):
+        monkeypatch.setattr(f"nic_cli.cli.{module}.patiently", finely)
+    assert nic("encode", picture, "-o", "fine.nic").code == 0
+    assert Path("fine.nic").read_bytes() == packed.read_bytes()
+    assert nic("decode", packed, "-o", "fine.png").code == 0
+    assert np.array_equal(shown("fine.png"), shown("plain.png")) and len(taken) > 1
