@@ -153,17 +153,18 @@ def run(
 
 def plan(places: Sequence[str], order: Order, general: General) -> list[Item]:
     """From places to items. Raises UsageError where two outputs would be one."""
-    there = set() if general.force else set(order.target.places())
-    items: dict[str, Item] = {}
-    for number, place in enumerate(places):
-        target = str(PurePosixPath(place).with_suffix(NIC if order.wish is not None else ".png"))
-        key = order.target.key(target)
-        if key in items:
-            both = " and ".join(shown(order.source.name(p)) for p in (items[key].source, place))
+    suffix = ".png" if order.wish is None else NIC
+    targets = [str(PurePosixPath(place).with_suffix(suffix)) for place in places]
+    there = set() if general.force else order.target.present(targets)
+    taken: dict[str, str] = {}
+    for place, target in zip(places, targets, strict=True):
+        first = taken.setdefault(order.target.key(target), place)
+        if first != place:
+            both = " and ".join(shown(order.source.name(p)) for p in (first, place))
             name = shown(order.target.name(target))
             raise UsageError(f"{both} would both become {name}; encode them apart")
-        items[key] = Item(number, place, target, target in there)
-    return list(items.values())
+    pairs = zip(places, targets, strict=True)
+    return [Item(n, source, target, target in there) for n, (source, target) in enumerate(pairs)]
 
 
 def settle(

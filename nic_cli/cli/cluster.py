@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from nic_cli.errors import NicError, UsageError
 
 RETRIES = 3
 """How often the items that a process had in hand when it was killed are given to another."""
+PATIENCE = 5.0  # seconds
 FATAL = logging.CRITICAL + 1
 STORE = 100 << 20
 """Bytes for Ray's own objects on this machine: names and receipts, no pictures."""
@@ -53,6 +55,7 @@ def joined(address: str | None, actors: int | None, gpus: float) -> Iterator[int
     terminate = signal.getsignal(signal.SIGTERM)
     with _hushed():
         try:
+            _reach(address or "")
             ray.init(address or "local", log_to_driver=False, logging_level=FATAL, **({} if address else own))
         except Exception as error:  # of many classes
             where = f"Ray at {address}" if address else "Ray"
@@ -61,7 +64,8 @@ def joined(address: str | None, actors: int | None, gpus: float) -> Iterator[int
             signal.signal(signal.SIGTERM, terminate)  # Ray's own handler leaves without a word
             for name in ("ray", "ray.data"):
                 logging.getLogger(name).setLevel(FATAL)
-            yield actors or _fitting(gpus)
+            most = _fitting(gpus)
+            yield actors or most
         finally:
             ray.shutdown()
 
@@ -92,6 +96,13 @@ def run(items: Sequence[Item], order: Order, actors: int, gpus: float, together:
         )
     for row in done.iter_rows():
         yield Receipt(**json.loads(row["receipt"]))
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nobody listens, for which Ray would wait minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), PATIENCE).close()
 
 
 def _fitting(gpus: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -53,18 +53,23 @@ class Store:
             with _speaking(self.name(place), "written"):
                 self.fs.put_file(str(file), f"{self.root}/{place}")
 
-    def places(self, suffixes: frozenset[str] | None = None) -> list[str]:
-        """List what is visible in the store at any depth, of these suffixes only. Raises NicError."""
-        if self.is_local and suffixes is not None:
-            return [
-                path.relative_to(self.root).as_posix() for path in inside(Path(self.root), suffixes, True)
-            ]
-        try:
-            with _speaking(self.address, "listed"):
-                found = (str(path).removeprefix(self.root).lstrip("/") for path in self.fs.find(self.root))
-                return sorted(place for place in found if _is_wanted(PurePosixPath(place), suffixes))
-        except FileNotFoundError:
-            return []
+    def places(self, suffixes: frozenset[str]) -> list[str]:
+        """List what is visible in the store at any depth, of these suffixes. Raises NicError."""
+        if self.is_local:
+            files = inside(Path(self.root), suffixes, recursive=True) if Path(self.root).is_dir() else ()
+            return [path.relative_to(self.root).as_posix() for path in files]
+        return [place for place in self._all() if _is_wanted(PurePosixPath(place), suffixes)]
+
+    def present(self, places: Iterable[str]) -> set[str]:
+        """Tell which of these places there are. Raises NicError."""
+        if self.is_local:
+            return {place for place in places if self.path(place).exists()}
+        return set(self._all()).intersection(places)
+
+    def _all(self) -> list[str]:
+        with _speaking(self.address, "listed"):
+            found = self.fs.find(self.root) if self.fs.exists(self.root) else ()
+            return sorted(str(path).removeprefix(self.root).lstrip("/") for path in found)
 
 
 def open_store(address: str) -> Store:
@@ -95,9 +100,9 @@ def find(address: str, suffixes: frozenset[str]) -> tuple[Store, list[str]]:
     return store, places
 
 
-def _is_wanted(place: PurePosixPath, suffixes: frozenset[str] | None) -> bool:
+def _is_wanted(place: PurePosixPath, suffixes: frozenset[str]) -> bool:
     hidden = any(part.startswith(".") for part in place.parts)
-    return suffixes is None or (not hidden and place.suffix.lower() in suffixes)
+    return not hidden and place.suffix.lower() in suffixes
 
 
 @contextmanager
@@ -106,8 +111,6 @@ def _speaking(name: str, done: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        if done == "listed":
-            raise
         raise NicError(f"{shown(name)}: no such file or object; check the address") from error
     except Exception as error:
         raise NicError(f"{shown(name)}: cannot be {done}: {_line(error)}; check the address") from error

@@ -199,6 +199,13 @@ def test_nonsense_is_usage(nic, picture, arguments, says):
     assert not Path("out").exists()
 
 
+def test_a_cluster_that_does_not_answer_is_told_at_once(picture):
+    process = spawn("batch", "photo.png", "-o", "out/", "--address", "127.0.0.1:1", stderr=subprocess.PIPE)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == b"nic: Ray at 127.0.0.1:1 cannot be used: [Errno 111] Connection refused; check --address\n"
+
+
 def test_an_output_that_exists_is_refused_without_starting_anything(nic, picture):
     Path("out").mkdir()
     Path("out/photo.nic").write_text("mine")
