@@ -17,6 +17,8 @@ from nic_cli.storage.plan import Job
 _ENDS = {b"\x89PNG": b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
 """First and last bytes of PNG and JPEG, whose readers forgive a missing end."""
 
+_ROWS = 256
+
 
 def check_nic(job: Job) -> None:
     """Check a `.nic` file: every checksum of the container, and the size of the picture."""
@@ -32,9 +34,11 @@ def check_picture(job: Job, width: int, height: int) -> None:
 
     with opened(job.target) as stream:
         found = read(stream, "it")
+        if (found.width, found.height) != (width, height):
+            raise DamagedFile(f"it has {found.width} x {found.height} pixels, not {width} x {height}")
+        for row in range(0, height, _ROWS):  # those of a huge picture are decoded only now
+            found.pixels[row : row + _ROWS]
         _check_end(stream)
-    if (found.width, found.height) != (width, height):
-        raise DamagedFile(f"it has {found.width} x {found.height} pixels, not {width} x {height}")
 
 
 def _check_end(stream: BinaryIO) -> None:

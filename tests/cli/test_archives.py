@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from nic_cli.container.file import unpack
 
-from .conftest import damaged
+from .conftest import damaged, spawn
 
 
 def names(suffix: str) -> set[str]:
@@ -206,3 +207,22 @@ def test_bad_ones_are_named_and_the_rest_is_right(nic):
             assert (header.height, header.width) == small(number).shape[:2]
     assert not [path for path in Path("out").rglob("*") if path.name.startswith(".")]
     assert nic("verify", "-r", "out").code == 0
+
+
+def test_a_batch_that_was_killed_is_completed_by_the_next(nic):
+    Path("in").mkdir()
+    for number in range(60):
+        Image.fromarray(small(number)).save(f"in/{number}.png")
+    process = spawn("encode", "in", "-o", "killed/", "-Q")
+    deadline = time.monotonic() + 120
+    while len(names(".nic")) < 20 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.wait(60)
+    half = len(names(".nic"))
+    assert 20 <= half < 60
+    done = nic("encode", "in", "-o", "killed/", "--skip-existing")
+    assert (done.code, done.lines[-1]) == (0, f"{60 - half} done, {half} skipped, 0 failed")
+    assert nic("encode", "in", "-o", "whole/").code == 0
+    for number in range(60):
+        assert Path(f"killed/{number}.nic").read_bytes() == Path(f"whole/{number}.nic").read_bytes()

@@ -225,3 +225,18 @@ def test_lossless_formats_are_exact(format, channels):
     write(from_array(PHOTO[:, :, :channels]), out, format)
     out.seek(0)
     assert (read(out).pixels == PHOTO[:, :, :channels]).all()
+
+
+def test_what_another_thread_warns_of_is_not_told_of_a_picture():
+    import threading
+    import warnings
+
+    from nic_cli.image.opening import quietly
+
+    told = []
+    with quietly("a.tif", told.append):
+        other = threading.Thread(target=lambda: warnings.warn("of a library", stacklevel=1))
+        other.start()
+        other.join()
+        warnings.warn("of the picture", stacklevel=1)
+    assert told == ["a.tif: of the picture"]
