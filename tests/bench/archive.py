@@ -1,7 +1,7 @@
 """Archives: bad pictures among many, a kill in the middle, and what a batch saves.
 
     python -m tests.bench.archive [--pictures 1000] [--bad 30]
-    python -m tests.bench.archive --overlap FOLDER [--threads 2] [--rounds 3]
+    python -m tests.bench.archive --overlap FOLDER [--threads 2] [--rounds 3] [--away 30]
 
 The first makes small pictures, some of them bad, and runs the real command on them: as a batch, as a batch
 that is killed at half and run again with --skip-existing, and, for a part of them, as a process a file. It
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from PIL import Image
 from nic_cli.cli import batch, pipeline, settings, wishes
 from nic_cli.cli.console import Console
 from nic_cli.cli.decode import Decoder
-from nic_cli.cli.encode import Encoder
+from nic_cli.cli.encoder import Encoder
 from nic_cli.cli.loading import Models
 from nic_cli.cli.options import General
 from nic_cli.storage.plan import Job
@@ -107,7 +108,24 @@ def many(count: int, bad: int) -> None:
         check(f"{each * count / seconds:.1f} times as many, at least 1.3", each * count / seconds >= 1.3)
 
 
-def overlap(folder: Path, threads: int, rounds: int) -> None:
+@dataclass
+class Away:
+    """Steps whose network is on another device, which takes `seconds` and makes the same of every picture."""
+
+    steps: pipeline.Steps
+    seconds: float
+    made: object = None
+
+    def __post_init__(self) -> None:
+        self.read, self.write = self.steps.read, self.steps.write
+
+    def code(self, item: object) -> object:
+        self.made = self.made or self.steps.code(item)
+        time.sleep(self.seconds)
+        return self.made
+
+
+def overlap(folder: Path, threads: int, rounds: int, away: float) -> None:
     torch.set_num_threads(threads)
     console, chosen = Console(quiet=True), settings.load(device="cpu")
     models, general = Models(chosen, console), General(force=True, quiet=True)
@@ -117,8 +135,9 @@ def overlap(folder: Path, threads: int, rounds: int) -> None:
         coded = [Job(path, Path(place, f"{path.stem}.nic")) for path in pictures]
         back = [Job(job.target, job.target.with_suffix(".png")) for job in coded]
         encoder = Encoder(wish, frozenset(), chosen, general, console, models, False)
-        turns("encode", encoder, coded, rounds, console)
-        turns("decode", Decoder(None, None, general, console, models, False), back, rounds, console)
+        decoder = Decoder(None, None, general, console, models, False)
+        for name, steps, jobs in (("encode", encoder, coded), ("decode", decoder, back)):
+            turns(name, Away(steps, away / 1000) if away else steps, jobs, rounds, console)
 
 
 def turns(name: str, steps: pipeline.Steps, jobs: list[Job], rounds: int, console: Console) -> None:
@@ -153,9 +172,10 @@ def main() -> None:
     parser.add_argument("--overlap", type=Path, metavar="FOLDER")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--away", type=float, default=0, metavar="MS")
     given = parser.parse_args()
     if given.overlap:
-        overlap(given.overlap, given.threads, given.rounds)
+        overlap(given.overlap, given.threads, given.rounds, given.away)
     else:
         many(given.pictures, given.bad)
 
