@@ -190,3 +190,27 @@ def test_every_realism_gives_a_good_picture_and_can_be_shown_at_another(model, p
     assert psnr(picture.pixels, codec.decode(asked, model).pixels) > limit
     assert psnr(picture.pixels, codec.decode(faithful, model, b=b).pixels) > limit
     assert psnr(picture.pixels, codec.decode(asked, model, b=0.0).pixels) > limit
+
+
+class Given:
+    """Rows that are made when they are asked for, and remember how many that was."""
+
+    def __init__(self, pixels):
+        self.pixels, self.shape, self.dtype = pixels, pixels.shape, pixels.dtype
+        self.most = 0
+
+    def __getitem__(self, rows):
+        found = self.pixels[rows]
+        self.most = max(self.most, len(found))
+        return found
+
+
+def test_rows_are_asked_for_a_few_at_a_time_and_code_to_the_same_file(model, photographs):
+    pixels = np.concatenate([photographs["coffee"]] * 4)
+    given = Given(pixels)
+    by_rows = codec.encode(Picture(given), model, tile=256, finer=16)
+    assert file.pack(by_rows) == file.pack(codec.encode(from_array(pixels), model, tile=256))
+    assert given.most <= 64
+    shown = codec.stream(by_rows, model, finer=16)
+    parts = [shown.pixels[top : min(top + 30, shown.height)] for top in range(0, shown.height, 30)]
+    assert np.array_equal(np.concatenate(parts), codec.decode(by_rows, model).pixels)
