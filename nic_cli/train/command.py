@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from nic_cli.train.export import COUNTS, export
+from nic_cli.train.export import COUNTS, export, kept_tables
 from nic_cli.train.journal import Say
 from nic_cli.train.loop import Loop
 from nic_cli.train.recipe import Recipe
@@ -60,8 +60,15 @@ def run(
         loop.resume()
     done = loop.run()
     if task.team.leads:
-        crops = 2 if dry_run else COUNTS
-        export(task.network, task.release(), task.pool, folder / "model", realism=given.realism, crops=crops)
+        export(
+            task.network,
+            task.release(),
+            task.pool,
+            folder / "model",
+            realism=given.realism,
+            crops=2 if dry_run else COUNTS,
+            tables=kept_tables(given),
+        )
         say(f"the model of the averaged weights is in {folder / 'model'}")
         say(f"memory: {_memory(task.device):.1f} GB at most")
     return done

@@ -14,6 +14,7 @@ from torch import Tensor
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.errors import UsageError
 from nic_cli.train.data import Pool
+from nic_cli.train.recipe import Recipe
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.dials import tie
 from nic_cli.transform.exact import Integers
@@ -40,19 +41,41 @@ def export(
     *,
     realism: float = 0.0,
     crops: int = COUNTS,
+    tables: Tables | None = None,
 ) -> None:
-    """Write a model folder with these weights and tables that are counted on some training crops.
+    """Write a model folder with these weights.
 
-    realism: the highest b that was trained; all above give what it gives.
+    realism: the highest b that was trained; all above give what it gives. tables: None for some that are
+    counted on training crops, so many.
     """
     averaged = _with(network, weights, realism)
-    write_folder(folder, averaged, coding_tables(averaged, _counts(averaged, pool, crops, realism)))
+    if tables is None:
+        tables = coding_tables(averaged, _counts(averaged, pool, crops, realism))
+    write_folder(folder, averaged, tables)
 
 
-def snapshot(network: Network, weights: dict[str, Tensor], device: str, *, realism: float = 0.0) -> Model:
-    """A model ready to code with these weights, in memory, to measure real files while training."""
+def kept_tables(recipe: Recipe) -> Tables | None:
+    """The tables of the model that is trained on, where its synthesis alone is: so its files stay its own."""
+    if not recipe.init or any(phase.train != ("synthesis",) for phase in recipe.phases):
+        return None
+    parts = read_folder(folder_of(recipe.init))
+    return parts.tables if isinstance(parts, Parts) else None
+
+
+def snapshot(
+    network: Network,
+    weights: dict[str, Tensor],
+    device: str,
+    *,
+    realism: float = 0.0,
+    tables: Tables | None = None,
+) -> Model:
+    """A model ready to code with these weights, in memory, to measure real files while training.
+
+    tables: None for the distributions that training assumes.
+    """
     averaged = _with(network, weights, realism).cpu()
-    tables = coding_tables(averaged)
+    tables = coding_tables(averaged) if tables is None else tables
     integers = Integers.of(averaged.scales).to(torch.float32, device)
     return Model(
         network.config.name, bytes(8), network.config, Native(averaged, integers, device), tables, device

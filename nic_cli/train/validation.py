@@ -13,7 +13,7 @@ from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.image.reading import from_array
 from nic_cli.train.data import decoded, files
-from nic_cli.train.export import snapshot
+from nic_cli.train.export import kept_tables, snapshot
 from nic_cli.train.losses.fidelity import dissimilarity
 from nic_cli.train.losses.perceptual import Distance
 from nic_cli.train.losses.structure import structure
@@ -31,7 +31,7 @@ def validate(network: Network, weights: dict[str, Tensor], recipe: Recipe, devic
     """
     if not recipe.data.validation:
         return {}
-    model = snapshot(network, weights, device, realism=recipe.realism)
+    model = snapshot(network, weights, device, realism=recipe.realism, tables=kept_tables(recipe))
     rates = [q for q in RATES if q <= model.config.q_top]
     realisms = [b for b in REALISMS if b <= recipe.realism]
     judge = Distance(recipe.judge, "cpu") if recipe.judge.network else None

@@ -22,7 +22,7 @@ from nic_cli.image.reading import from_array
 from nic_cli.train import command
 from nic_cli.train.clock import Clock
 from nic_cli.train.data import Pool, files
-from nic_cli.train.export import export, snapshot
+from nic_cli.train.export import export, kept_tables, snapshot
 from nic_cli.train.loop import Loop
 from nic_cli.train.optim import orthogonal
 from nic_cli.train.recipe import Data, Phase, Recipe
@@ -207,6 +207,28 @@ def test_an_export_codes_pictures_and_can_be_trained_further(recipe, tmp_path, p
     skips = further.network.analysis.skip.weight, model.engine.network.analysis.skip.weight
     assert torch.equal(*skips)
     assert np.isfinite(float(further.step(0.1, 0.0)["loss"]))
+
+
+def test_a_synthesis_trained_alone_leaves_files_as_they_are(recipe, tmp_path, photographs):
+    task = ready(recipe)
+    export(task.network, task.release(), task.pool, tmp_path / "tiny", crops=4)
+    first = load(str(tmp_path / "tiny"), "cpu")
+    data = file.pack(codec.encode(from_array(photographs["coffee"]), first, q=3.0, b=0.0))
+    ids = {}
+    for parts in (("synthesis",), ("synthesis", "context")):
+        phases = (Phase("on", steps=2, train=parts, realism=(0.0, 1.0)),)
+        further = replace(recipe, init=str(tmp_path / "tiny"), phases=phases)
+        task = ready(further)
+        for _ in range(3):
+            task.step(1.0, 0.0)
+        folder = tmp_path / "-".join(parts)
+        tables = kept_tables(further)
+        export(task.network, task.release(), task.pool, folder, realism=1.0, crops=4, tables=tables)
+        ids[parts] = load(str(folder), "cpu").id
+    assert ids[("synthesis",)] == first.id != ids[("synthesis", "context")]
+    after = load(str(tmp_path / "synthesis"), "cpu")
+    shown = [codec.decode(file.unpack(data), model).pixels for model in (first, after)]
+    assert not np.array_equal(*shown)  # the same file, other pixels
 
 
 def test_counted_tables_code_smaller_than_the_assumed_distributions(recipe, tmp_path, photographs):
