@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
 
 torch.set_num_threads(1)  # small pictures gain nothing from two, and busy machines lose a lot
+
+
+@pytest.fixture(autouse=True)
+def same_environment():
+    """Commands set variables for the libraries that they load; no test is to see another's."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
