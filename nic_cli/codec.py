@@ -85,14 +85,10 @@ def decode(
     b: float | None = None,
     region: Region | None = None,
     scale: int = 1,
-    finer: int = 1,
-    most: int = HELD,
     progress: Progress | None = None,
 ) -> Picture:
     """Decode, into memory, what `stream` gives row by row; it raises the same."""
-    return held(
-        stream(container, model, b=b, region=region, scale=scale, finer=finer, most=most, progress=progress)
-    )
+    return held(stream(container, model, b=b, region=region, scale=scale, most=HELD, progress=progress))
 
 
 def held(picture: Picture) -> Picture:

@@ -175,7 +175,7 @@ def test_progress_counts_rows_to_the_last(model, wide):
     whole = -(-wide.shape[0] // 64) * 64
     assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (whole, whole)
     seen.clear()
-    codec.decode(container, model, finer=64, progress=lambda *at: seen.append(at))
+    codec.held(codec.stream(container, model, finer=64, progress=lambda *at: seen.append(at)))
     assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (len(wide), len(wide))
     codec.verify(container, model, lambda *at: tiles.append(at))
     assert tiles == [(i + 1, len(container.tiles)) for i in range(len(container.tiles))]

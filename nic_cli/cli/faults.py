@@ -108,7 +108,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     words = ("can't allocate memory", "out of memory")
     named = type(error).__name__ == "OutOfMemoryError"
     spoken = isinstance(error, RuntimeError) and any(part in str(error) for part in words)
-    return isinstance(error, MemoryError) or named or spoken
+    turned = isinstance(error.__cause__, MemoryError)  # by a reader, into a line about its picture
+    return isinstance(error, MemoryError) or turned or named or spoken
 
 
 def _settle_output() -> None:

@@ -132,7 +132,7 @@ def info(
     fail_fast: options.FailFast = False,
     offline: options.Offline = False,
     force: options.Force = False,
-    skip_existing: options.VainSkip = False,
+    skip_existing: options.SkipExisting = False,
     preserve: options.VainPreserve = False,
 ) -> int:
     """Show what .nic files say of themselves.
@@ -149,9 +149,9 @@ def info(
     if preview is not None:
         jobs = _extracting(jobs, preview, general)
 
-    def work(job: Job) -> batch.Report:
-        if preview is not None:
-            outputs.is_free(job, general)
+    def work(job: Job) -> batch.Report | None:
+        if not outputs.is_free(job, general):
+            return None
         if dry_run:
             return outputs.planned(job)
         data = streams.read_nic(job.source)

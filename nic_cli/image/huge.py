@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -53,7 +54,7 @@ def read(stream: BinaryIO, image: Image.Image, name: str, warn: Warn) -> Picture
         page = image.tell() if image.format == "TIFF" else None
         rows = VipsRows(stream, name, page, turned)
         if rows.converted:
-            said = metadata.without_icc(said)
+            said = replace(said, icc=b"")
         return Picture(rows, rows.alpha(), said)  # type: ignore[arg-type]
 
 
@@ -103,14 +104,10 @@ class VipsRows:
         if not self._has_alpha:
             return None
         with refusing(self._name):
-            if self._open()[-1].min() == 256**self.dtype.itemsize - 1:
-                self._open()
-                return None
-            plane = self._open()[-1]
-            values = np.frombuffer(plane.write_to_memory(), self.dtype)
+            opaque = self._open()[-1].min() == 256**self.dtype.itemsize - 1
+            data = b"" if opaque else self._open()[-1].write_to_memory()
             self._open()
-        found: PixelArray = values.reshape(self.shape[:2])
-        return found
+        return None if opaque else np.frombuffer(data, self.dtype).reshape(self.shape[:2])
 
     def _open(self) -> Any:
         """Begin at the first row."""

@@ -52,11 +52,6 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     return Metadata(**items), 1 if is_upright(image) else turned
 
 
-def without_icc(said: Metadata) -> Metadata:
-    """The same without the profile, for pixels that are no longer in its space."""
-    return replace(said, icc=b"")
-
-
 def orientation(exif: bytes) -> int:
     """Return the EXIF orientation, 1..8; 1 where none is said. Raises ValueError, struct.error."""
     place = _find(exif, _ORIENTATION)

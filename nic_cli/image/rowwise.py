@@ -45,14 +45,15 @@ def write(picture: Picture, stream: BinaryIO, format: str, warn: Warn) -> None:
     Raises NicError for what libvips refuses; whatever `stream` raises passes through.
     """
     shape = picture.height, picture.width, picture.channels + (picture.alpha is not None)
+    blocks, bit_depth, said = _blocks(picture), picture.bit_depth, picture.metadata
     if format == "png":
-        write_png(_blocks(picture), shape, picture.bit_depth, stream, picture.metadata)
+        write_png(blocks, shape, bit_depth, stream, said)
     elif format == "ppm":
-        _write_pnm(_blocks(picture), shape, picture.bit_depth, stream)
+        _write_pnm(blocks, shape, bit_depth, stream)
     elif format == "tiff":
-        _write_tiff(_blocks(picture), shape, picture.bit_depth, stream, for_tiff(picture.metadata, warn))
+        _write_tiff(blocks, shape, bit_depth, stream, for_tiff(said, warn))
     else:
-        _write_by_vips(picture, shape, stream, format)
+        _write_by_vips(blocks, shape, bit_depth, stream, said, format)
 
 
 def _blocks(picture: Picture) -> Iterator[PixelArray]:
@@ -160,13 +161,20 @@ def _write_tiff(
         shutil.copyfileobj(strips, stream, 1 << 20)
 
 
-def _write_by_vips(picture: Picture, shape: tuple[int, int, int], stream: BinaryIO, format: str) -> None:
+def _write_by_vips(
+    blocks: Iterable[PixelArray],
+    shape: Sequence[int],
+    bit_depth: int,
+    stream: BinaryIO,
+    metadata: Metadata,
+    format: str,
+) -> None:
     readable, writable = os.pipe()
     with tempfile.TemporaryFile() as file, ThreadPoolExecutor(1) as beside:
         saved = beside.submit(_saved, readable, file.fileno(), format)
         try:
             with os.fdopen(writable, "wb") as pipe:
-                write_png(_blocks(picture), shape, picture.bit_depth, pipe, picture.metadata, level=0)
+                write_png(blocks, shape, bit_depth, pipe, metadata, level=0)
         except BrokenPipeError:  # libvips gave up, and says why
             saved.result()
             raise NicError(f"the {format} was not finished; choose png") from None

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from nic_cli.cli import patience
+from nic_cli.errors import NicError
 from nic_cli.image import huge
 
 
@@ -58,6 +59,9 @@ def test_a_preview_comes_back_as_it_went_in(nic, picture):
     piped = nic("info", "seen.nic", "--preview", "-")
     assert piped.out == Path("small.webp").read_bytes()
     assert nic("info", "seen.nic", "--preview", "small.webp").code == 5
+    Path("kept.webp").write_bytes(b"kept")
+    assert nic("info", "seen.nic", "--preview", "kept.webp", "--skip-existing").code == 0
+    assert Path("kept.webp").read_bytes() == b"kept"
     assert nic("info", "seen.nic", "--preview", "small.webp", "-f").code == 0
     assert json.loads(nic("info", "seen.nic", "--json").out)["metadata"]["preview"] == len(piped.out)
 
@@ -92,6 +96,14 @@ def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
 
     assert patience.patiently(work, said.append) == "done"
     assert tried == [1, 2, 4, 8] and len(said) == 1
+
+    def reading(finer):
+        tried.append(finer)
+        if finer < 2:
+            raise NicError("photo.tif: not enough memory to read it") from MemoryError()
+        return "read"
+
+    assert patience.patiently(reading, said.append) == "read" and tried[-2:] == [1, 2]
 
     def hopeless(finer):
         tried.append(finer)
