@@ -31,6 +31,7 @@ def encode(
     q: float | None = None,
     b: float = 0.75,
     target_bytes: int | None = None,
+    effort: int = 1,
     tile: int = 1024,
     preview: bool = False,
     model: str | None = None,
@@ -39,7 +40,8 @@ def encode(
     """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
 
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
-    largest file up to this size instead. preview: put a small WebP of it into the file. model: a name of
+    largest file up to this size instead. effort: 0..9, from 2 on a smaller file of the same quality is looked
+    for, twice as long each. preview: put a small WebP of it into the file. model: a name of
     `nic models list`, or a folder. Of an animation or several pages, seek to one and give `image.copy()`.
     Raises NicError and its kinds.
     """
@@ -52,7 +54,9 @@ def encode(
     picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
     picture = with_preview(picture) if preview else picture
     return file.pack(
-        codec.encode(picture, shared(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes)
+        codec.encode(
+            picture, shared(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes, effort=effort
+        )
     )
 
 

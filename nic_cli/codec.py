@@ -9,30 +9,29 @@ Stages know nothing of each other; they meet here.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from nic_cli.coded import code, parse
 from nic_cli.container import file
 from nic_cli.container.layout import STEPS, quantise
-from nic_cli.container.notes import pack_notes, unpack_notes
-from nic_cli.entropy import coder
-from nic_cli.errors import DamagedFile, ModelError, UsageError
+from nic_cli.errors import ModelError, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
-from nic_cli.limits import HELD, MOST, check_size
-from nic_cli.sizing import closest
+from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
+from nic_cli.sizing import closest, filled
 from nic_cli.tiles import plane, strips
 from nic_cli.tiles.grid import LATENT, Grid, extended
+from nic_cli.tiles.halo import Kept
 from nic_cli.tiles.strips import Progress
 from nic_cli.types import (
     Chunk,
     Container,
     Header,
-    IntArray,
     Metadata,
-    Notes,
     Picture,
+    PixelArray,
     Region,
     TileStream,
 )
@@ -57,24 +56,38 @@ def encode(
     b: float = 0.75,
     tile: int = TILE,
     target_bytes: int | None = None,
+    effort: int = 1,
     finer: int = 1,
     progress: Progress | None = None,
 ) -> Container:
     """Encode at rate q, or at the rate whose whole file comes closest under `target_bytes`.
 
     q: 0..model.config.q_top, None for 2 or the most that the model has. b: 0..1, the realism that the
-    file is made for. tile: pixels, a multiple of 64. finer: so many times fewer
-    rows at a time, for less memory.
+    file is made for. tile: pixels, a multiple of 64. effort: 0..9, from 2 on better latents are searched, if
+    the model can be. finer: so many times fewer rows at a time, for less memory.
+    progress: told of rows done, or of the steps of a search.
     Raises UsageError on values out of range and on a size that even q = 0 exceeds.
     """
     q = min(USUAL_Q, model.config.q_top) if q is None else q
     _check(model, q, b, tile)
-    grid = Grid(picture.width, picture.height, tile)
+    if not 0 <= effort < len(SEARCH_STEPS):
+        raise UsageError(f"effort is {effort}: it goes from 0 to {len(SEARCH_STEPS) - 1}")
+    effort = effort if model.engine.searched else 1
     header = _header(picture, model, quantise(q), quantise(b), tile)
     chunks = _chunks(picture)
     if target_bytes is not None:
-        return _search(picture, header, chunks, model, target_bytes, finer)
-    latents = _latents(picture, model, header, grid, finer, progress)
+        plain = _sized(picture, header, chunks, model, target_bytes, finer)
+        if not SEARCH_STEPS[effort]:
+            return plain
+
+        def coded(scale: float) -> tuple[int, Container]:
+            made = _searched(picture, plain.header, chunks, model, effort, scale, finer, progress)
+            return len(file.pack(made)), made
+
+        return filled(coded, (len(file.pack(plain)), plain), target_bytes)
+    if SEARCH_STEPS[effort]:
+        return _searched(picture, header, chunks, model, effort, None, finer, progress)
+    latents = _latents(picture.pixels, model, header, finer, progress)
     return Container(header, chunks, tuple(_code(y, header, model) for y in latents))
 
 
@@ -123,7 +136,7 @@ def stream(
     check_size(area.width // scale, area.height // scale, "the picture", most)
     window = grid.window(area, model.engine.reach)
     placed = grid.meeting(window)
-    tiles = (_parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
+    tiles = (parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
     rows = model.engine.synthesise(plane.joined(tiles, placed, window), header.q, header.b, shown, finer)
     inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
     pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
@@ -135,64 +148,36 @@ def verify(container: Container, model: Model, progress: Progress | None = None)
     grid = _grid(container, model)
     crcs = []
     for tile, region in zip(container.tiles, chain.from_iterable(grid.rows()), strict=True):
-        _parse(tile, region, container.header, model)
+        parse(tile, region, container.header, model)
         crcs.append(tile.symbols_crc.to_bytes(4, "little"))
         if progress is not None:
             progress(len(crcs), grid.count)
     return zlib.crc32(b"".join(crcs))
 
 
-# -- one tile --------------------------------------------------------------------------------------
-
-
-def _code(y: Tensor, header: Header, model: Model) -> TileStream:
-    symbols = model.engine.quantise(y, header.q, header.b)
-    payload = coder.encode(symbols.parts, model.tables)
-    if not model.engine.exact:
-        payload = pack_notes(symbols.notes) + payload
-    return TileStream(payload, _crc(symbols.z, symbols.r))
-
-
-def _parse(stream: TileStream, region: Region, header: Header, model: Model) -> Callable[[], Tensor]:
-    """The latents of a tile, [1, h, w, C], when called for; its symbols are checked here."""
-    payload = stream.payload
-    notes: Notes = ()
-    if not model.engine.exact:
-        notes, payload = unpack_notes(payload, region.height * region.width * model.config.latent)
-    decoder = coder.Decoder(payload, model.tables)
-    z, r, latents = model.engine.parse(decoder.take, notes, region.height, region.width, header.q, header.b)
-    decoder.finish()
-    if _crc(z, r) != stream.symbols_crc:
-        raise DamagedFile(
-            f"the tile at {region.x * 16},{region.y * 16} decodes to other symbols than were encoded: "
-            "its bytes are sound, so this machine's arithmetic differs; try --device cpu and report it"
-        )
-    return latents
-
-
-def _crc(z: IntArray, r: IntArray) -> int:
-    """CRC-32 of z, then r, each as little-endian 32-bit integers in raster order, channel fastest."""
-    return zlib.crc32(r.astype("<i4").tobytes(), zlib.crc32(z.astype("<i4").tobytes()))
-
-
 # -- the latent plane ------------------------------------------------------------------------------
 
 
 def _latents(
-    picture: Picture, model: Model, header: Header, grid: Grid, finer: int, progress: Progress | None = None
+    pixels: PixelArray, model: Model, header: Header, finer: int, progress: Progress | None = None
 ) -> Iterator[Tensor]:
-    """Tiles of latents of a picture, in raster order."""
+    """Tiles of latents of a picture's pixels, in raster order."""
     engine = model.engine
-    rows = strips.split(picture.pixels, strips.AREA // finer, multiple=engine.multiple, border=engine.border)
+    rows = strips.split(pixels, strips.AREA // finer, multiple=engine.multiple, border=engine.border)
     if progress is not None:
-        rows = strips.told(rows, progress, extended(picture.height))
+        rows = strips.told(rows, progress, extended(header.height))
+    grid = Grid(header.width, header.height, header.tile)
     return plane.cut(engine.analyse(rows, header.q, header.b), grid)
 
 
-# -- the search for a size -------------------------------------------------------------------------
+def _code(y: Tensor, header: Header, model: Model) -> TileStream:
+    return code(model.engine.quantise(y, header.q, header.b), model)
 
 
-def _search(
+# -- the searches ----------------------------------------------------------------------------------
+
+
+def _sized(
     picture: Picture,
     header: Header,
     chunks: tuple[Chunk, ...],
@@ -204,13 +189,12 @@ def _search(
 
     The latents of all but very large pictures are kept from one try to the next.
     """
-    grid = Grid(picture.width, picture.height, header.tile)
     again = model.engine.rated or picture.width * picture.height > MOST_KEPT
-    kept = None if again else list(_latents(picture, model, header, grid, finer))
+    kept = None if again else list(_latents(picture.pixels, model, header, finer))
 
     def coded(units: int) -> tuple[int, Container]:
         at = replace(header, q=units / STEPS)
-        latents = _latents(picture, model, at, grid, finer) if kept is None else kept
+        latents = _latents(picture.pixels, model, at, finer) if kept is None else kept
         container = Container(at, chunks, tuple(_code(y, at, model) for y in latents))
         return len(file.pack(container)), container
 
@@ -218,6 +202,25 @@ def _search(
     if size > target:
         raise UsageError(f"{target} bytes cannot be reached: at q 0 this picture takes {size}")
     return best
+
+
+def _searched(
+    picture: Picture,
+    header: Header,
+    chunks: tuple[Chunk, ...],
+    model: Model,
+    effort: int,
+    scale: float | None,
+    finer: int,
+    progress: Progress | None,
+) -> Container:
+    """With better latents. scale: the size of each tile as a part of that without; None for what pays."""
+    from nic_cli.effort import Searching  # not before somebody wants it: it takes a while to import
+
+    pixels = Kept(picture.pixels)
+    searching = Searching(model, header, effort, scale, progress)
+    tiles = searching(_latents(pixels, model, header, finer), pixels)  # type: ignore[arg-type]
+    return Container(header, chunks, tuple(tiles))
 
 
 # -- what stands beside the tiles ------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How large a picture may say it is, before anything is made for it."""
+"""How large a picture may say it is, before anything is made for it; how long to work on it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ MOST = 1 << 30
 """Pixels of one that goes by rows, unless the user says otherwise: some minutes of work."""
 SIDE = 1 << 20
 """Pixels along a side: the most that the container can declare."""
+SEARCH_STEPS = (0, 0, 12, 25, 50, 100, 200, 400, 800, 1600)
+"""Steps of the search for better latents, by effort."""
 
 
 def check_size(width: int, height: int, name: str, most: int = HELD) -> None:

@@ -27,7 +27,7 @@ SAID = (
     ("xmp", layout.XMP, b""),
 )
 """Metadata: the key in `info`, the chunk, and what Pillow wants before it."""
-WISHES = ("q", "b", "target_bytes", "tile", "preview", "model", "device")
+WISHES = ("q", "b", "target_bytes", "effort", "tile", "preview", "model", "device")
 """What `save` hands on to `nic_cli.encode`."""
 
 

@@ -2,7 +2,7 @@
 
     nic:q0..6            q = 0, 1, ..., 6          jpeg             at its usual seven settings
     nic:q0..6/0.5        in steps of a half        avif:q40|60      at two
-    nic:q1.5,b0.8        one setting of two dials
+    nic:q1.5,b0.8        one setting of two dials          nic:e1|5         at two efforts of encoding
 
 Classical codecs get the picture's colour alone: neither alpha nor metadata, as nic does here.
 """
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, features
 
 from nic_cli.errors import UsageError
+from nic_cli.limits import SEARCH_STEPS
 from nic_cli.types import Picture, PixelArray
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def parse(
     aims = {b for name, dials in asked if name == "nic" for b in dials.get("b") or realisms}
     for name, dials in asked:
         if name == "nic":
-            given = dials.get("q") or rates or None, dials.get("b") or realisms
+            given = dials.get("q") or rates or None, dials.get("b") or realisms, dials.get("e") or [1.0]
             found += _neural(models, *given, several=len(aims) > 1)
         else:
             found += _classical(name, dials)
@@ -95,7 +96,7 @@ def _split(text: str) -> Iterator[tuple[str, dict[str, list[float]]]]:
     for name, *given in pieces:
         dials: dict[str, list[float]] = {}
         for dial in given:
-            if dial[:1] not in (("q", "b") if name == "nic" else ("q",)):
+            if dial[:1] not in (("q", "b", "e") if name == "nic" else ("q",)):
                 raise UsageError(f"--codecs: {name}: {dial!r} cannot be used: give q30, q30|60 or q10..90/20")
             dials[dial[0]] = numbers(dial[1:], f"--codecs: {name}")
         yield name, dials
@@ -116,31 +117,45 @@ def numbers(text: str, where: str) -> list[float]:
 
 
 def _neural(
-    models: Sequence[Model], rates: Sequence[float] | None, realisms: Sequence[float], *, several: bool
+    models: Sequence[Model],
+    rates: Sequence[float] | None,
+    realisms: Sequence[float],
+    efforts: Sequence[float],
+    *,
+    several: bool,
 ) -> list[Codec]:
-    """A curve for each model and, where `several` realisms are compared, for each of them."""
+    """A curve for each model and effort and, where `several` realisms are compared, for each of them."""
     from nic_cli import codec
     from nic_cli.container import file
 
-    def made(model: Model, q: float, b: float) -> Codec:
+    if wrong := [e for e in efforts if e not in range(len(SEARCH_STEPS))]:
+        raise UsageError(
+            f"--codecs: nic: effort {wrong[0]:g} cannot be used: give 0 to {len(SEARCH_STEPS) - 1}"
+        )
+
+    def made(model: Model, q: float, b: float, e: float) -> Codec:
         curve = "nic" if len(models) == 1 else f"nic {model.name}"
+        curve += f" b{b:g}" if several else ""
+        effort = f"e{e:g}" if SEARCH_STEPS[int(e)] else ""
         top = model.config.q_top
         if q > top or b > 1:
             raise UsageError(
                 f"model {model.name} takes q from 0 to {top:g} and b from 0 to 1, not q{q:g},b{b:g}"
             )
         return Codec(
-            f"{curve} b{b:g}" if several else curve,
-            f"q{q:g},b{b:g}",
-            lambda picture: file.pack(codec.encode(picture, model, q=q, b=b)),
+            f"{curve} {effort}" if effort else curve,
+            ",".join(filter(None, (f"q{q:g},b{b:g}", effort))),
+            lambda picture: file.pack(codec.encode(picture, model, q=q, b=b, effort=int(e))),
             lambda data: codec.decode(file.unpack(data), model).pixels,
-            lambda picture, size: file.pack(codec.encode(picture, model, b=b, target_bytes=size)),
+            lambda picture, size: file.pack(
+                codec.encode(picture, model, b=b, target_bytes=size, effort=int(e))
+            ),
         )
 
     def of(model: Model) -> Sequence[float]:
         return rates or [q for q in RATES if q <= model.config.q_top]
 
-    return [made(model, *dials) for model in models for dials in product(of(model), realisms)]
+    return [made(model, *dials) for model in models for dials in product(of(model), realisms, efforts)]
 
 
 def _classical(name: str, dials: dict[str, list[float]]) -> list[Codec]:

@@ -68,6 +68,10 @@ def run(
             "-b", "--realism", metavar="F", panel=COMMON, help="As for nic encode, or nic decode. 0 to 1."
         ),
     ] = None,
+    effort: Annotated[
+        int | None,
+        options.value("-e", "--effort", metavar="N", panel=COMMON, help="As for nic encode. Default: 1."),
+    ] = None,
     bpp: Annotated[
         float | None,
         options.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
@@ -127,6 +131,7 @@ def run(
         device="cuda" if gpus else "cpu",
         quality=quality,
         realism=realism,
+        effort=effort,
         color=color,
         offline=offline or None,
     )
@@ -134,8 +139,8 @@ def run(
         raise UsageError(f"--gpus: {gpus:g} cannot be used: give a number from 0 to 64")
     if actors is not None and not 1 <= actors <= 1024:
         raise UsageError(f"--actors: {actors} cannot be used: give a whole number from 1 to 1024")
-    if decode and (quality is not None or bpp is not None or model is not None):
-        raise UsageError("--decode: -q, --bpp and -m are for encoding: leave them out")
+    if decode and (quality is not None or bpp is not None or effort is not None or model is not None):
+        raise UsageError("--decode: -q, --bpp, -e and -m are for encoding: leave them out")
     wish = None if decode else wishes.of_rate(chosen, quality, bpp, None)
     chosen.apply()
     cluster.check()

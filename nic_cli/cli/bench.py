@@ -20,6 +20,7 @@ EXAMPLES = (
     ("nic bench photos/", "nic against JPEG, WebP, AVIF and what else is installed"),
     ("nic bench kodak/ --html kodak.html --csv kodak.csv", "with a page to look at and a table"),
     ("nic bench photos/ --codecs nic:q0..6/0.5,avif:q20..80/10", "other settings"),
+    ("nic bench photos/ -b 0 --codecs 'nic:e1|5' --anchor nic", "what a search for better latents saves"),
     ("nic bench photos/ -b 0,1 --codecs nic,avif --anchor avif", "two realisms against AVIF"),
     ("nic bench archive/ --resume archive.jsonl", "goes on where it was stopped"),
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("nic encode photo.png", "writes photo.nic"),
     ("nic encode -q 3 -b 0 photo.jpg -o small.nic", "better and larger, and most faithful"),
+    ("nic encode -e 5 -r album/ -o packed/", "some 8 % smaller at the same quality, at 20 s a picture"),
     ("nic encode --bpp 0.3 photo.png", "0.3 bits per pixel, never more"),
     (
         "nic encode -r album/ -o packed/ --skip-existing",
@@ -66,6 +67,17 @@ def encode(
             panel=COMMON,
             help="Find the quality that gives a file of this size, at most: 40kB, 1.5MB, 64KiB. "
             "Instead of -q.",
+        ),
+    ] = None,
+    effort: Annotated[
+        int | None,
+        options.value(
+            "-e",
+            "--effort",
+            metavar="N",
+            panel=COMMON,
+            help="How long to look for a smaller file of equal quality, 0 (not at all) to 9: twice as long "
+            "each from 2 on. Any nic decodes it, as fast as ever. Default: 1 (not at all).",
         ),
     ] = None,
     model: Annotated[
@@ -148,6 +160,7 @@ def encode(
         device=device,
         quality=quality,
         realism=realism,
+        effort=effort,
         threads=threads,
         tile=tile,
         color=color,

@@ -13,6 +13,7 @@ from nic_cli.cli.options import General
 from nic_cli.cli.patience import patiently
 from nic_cli.cli.settings import Settings
 from nic_cli.errors import UsageError
+from nic_cli.limits import SEARCH_STEPS
 from nic_cli.storage.plan import Job
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class Encoder:
 
         model = self._model()
         started = time.monotonic()
-        with self.console.progress("rows") as bar:
+        what = "steps" if SEARCH_STEPS[self.settings.effort] and model.engine.searched else "rows"
+        with self.console.progress(what) as bar:
             container = patiently(
                 lambda finer: codec.encode(
                     picture,
@@ -95,6 +97,7 @@ class Encoder:
                     b=self.settings.realism,
                     tile=self.settings.tile,
                     target_bytes=self.wish.target(picture),
+                    effort=self.settings.effort,
                     finer=finer,
                     progress=bar if self.alone else None,
                 ),

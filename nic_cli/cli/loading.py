@@ -9,6 +9,7 @@ from nic_cli.cli.batch import Stop
 from nic_cli.cli.console import Console
 from nic_cli.cli.settings import Settings
 from nic_cli.errors import ModelError, UsageError
+from nic_cli.limits import SEARCH_STEPS
 from nic_cli.types import Header
 from nic_cli.zoo.find import names_for
 from nic_cli.zoo.pins import is_address
@@ -33,9 +34,12 @@ class Models:
         try:
             if self._trust and name is not None and name not in self._loaded and is_address(name):
                 pulling.pull_trusted(name, self._console)
-            return self._load(name)
+            fresh, model = name not in self._loaded, self._load(name)
         except (ModelError, UsageError) as error:
             raise Stop(error) from error
+        if fresh and SEARCH_STEPS[self._settings.effort] and not model.engine.searched:
+            self._console.warn(f"model {model.name} cannot be searched for better latents: encoding without")
+        return model
 
     def for_decoding(self, header: Header) -> Model:
         """Load the model that a file asks for. Raises ModelError if none here has its id.

@@ -54,8 +54,8 @@ ENVIRONMENT = {
 }
 FILES = {
     "config.toml": "Settings that hold unless a flag or a variable says otherwise, in the user's "
-    "configuration folder (on Linux ~/.config/nic/). Keys: model, device, cache, quality, realism, threads, "
-    "tile, color, offline.",
+    "configuration folder (on Linux ~/.config/nic/). Keys: model, device, cache, quality, realism, effort, "
+    "threads, tile, color, offline.",
     "models/": "Models of your own, one folder each, in the user's data folder (Linux: ~/.local/share/nic/); "
     "beside it trusted/, the hashes of models from elsewhere that you trusted.",
     "share/": "Under the folder that nic was installed to: mime/packages/nic.xml (the type image/x-nic), "

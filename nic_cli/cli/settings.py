@@ -27,6 +27,7 @@ class Settings:
 
     model: name or folder, None for the embedded default. device: see DEVICES. cache: folder for
     fetched models, None for the usual one. quality: q, 0..16, None for the usual one. realism: b, 0..1.
+    effort: 0..9, 0 and 1 without a search.
     threads: None for all. tile: side in pixels. color: see COLORS. offline: never ask the hub.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     cache: str | None = None
     quality: float | None = None
     realism: float = 0.75
+    effort: int = 1
     threads: int | None = None
     tile: int = 1024
     color: str = "auto"
@@ -60,6 +62,7 @@ FLAGS = {
     "device": "--device",
     "quality": "--quality",
     "realism": "--realism",
+    "effort": "--effort",
     "threads": "--threads",
     "tile": "--tile",
     "color": "--color",
@@ -138,10 +141,13 @@ def _number(low: float, high: float) -> Callable[[object], float]:
     return check
 
 
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1024:
-        raise ValueError("give a whole number from 1 to 1024")
-    return value
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"give a whole number from {low} to {high}")
+        return value
+
+    return check
 
 
 def _choice(allowed: tuple[str, ...]) -> Callable[[object], str]:
@@ -171,7 +177,8 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "cache": _text,
     "quality": _number(0, TOP_QUALITY),
     "realism": _number(0, 1),
-    "threads": _count,
+    "effort": _whole(0, 9),
+    "threads": _whole(1, 1024),
     "tile": lambda value: parse_tile(str(value)),
     "color": _choice(COLORS),
     "offline": _switch,

@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import Block
 
+LAMBDA_LOW = 45.0  # weight of the distortion (squared error of pixels in 0..1) against bpp at q = 0
 START = 0.83  # ln(0.342 sqrt(lambda)) at q = 0: a step near 1/8 of an orthonormal coefficient at mid rate
+
+
+def lambda_of(q: Tensor) -> Tensor:
+    """Weight of the distortion at q: grows e-fold a unit, so that bpp grows about 1.8-fold."""
+    return LAMBDA_LOW * q.exp()
 
 
 def interpolate(anchors: Tensor, q: Tensor, q_top: float) -> Tensor:
@@ -33,7 +39,7 @@ class Gains(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.q_top = config.q_top
-        # Half the slope of ln lambda, see train.losses.rate.
+        # Half the slope of ln lambda.
         start = (START + torch.linspace(0, config.q_top, config.q_anchors) / 2)[:, None]
         shape = config.b_anchors, config.q_anchors, config.latent
         self.inward = nn.Parameter(start.expand(shape).clone())

@@ -145,19 +145,20 @@ class _Fused(torch.autograd.Function):
             .contiguous()
         )
         u = F.leaky_relu_(product(d, w1, b1), LEAK)
-        ctx.save_for_backward(x, kernel, w1, w2, d, u)
+        # A frozen block is only passed through: what its weights would need is not kept.
+        ctx.save_for_backward(*((x, d) if ctx.needs_input_grad[3] else ()), u, kernel, w1, w2)
         return product(u, w2, b2).add_(x)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> Any:
-        x, kernel, w1, w2, d, u = ctx.saved_tensors
-        c = x.shape[3]
+        *seen, u, kernel, w1, w2 = ctx.saved_tensors
+        x, d = seen or (gy, None)  # of a frozen block only the shape of x is asked for
+        c = gy.shape[3]
         gy = gy.contiguous()
-        g, flat_d, flat_u = gy.reshape(-1, c), d.reshape(-1, c), u.reshape(-1, 2 * c)
-        gb2, gw2 = g.sum(0), g.t() @ flat_u
+        g, flat_u = gy.reshape(-1, c), u.reshape(-1, 2 * c)
         gu = torch.ops.aten.leaky_relu_backward(g @ w2, flat_u, LEAK, True)
-        gb1, gw1 = gu.sum(0), gu.t() @ flat_d
-        gd = (gu @ w1).reshape(x.shape).permute(0, 3, 1, 2)
+        gd = (gu @ w1).reshape(gy.shape).permute(0, 3, 1, 2)
+        trained = d is not None
         gx, gk, gb = torch.ops.aten.convolution_backward(
             gd,
             x.permute(0, 3, 1, 2),
@@ -169,6 +170,9 @@ class _Fused(torch.autograd.Function):
             False,
             [0, 0],
             c,
-            [True, True, True],
+            [True, trained, trained],
         )
-        return gx.permute(0, 2, 3, 1).add_(gy), gk, gb, gw1, gb1, gw2, gb2
+        gx = gx.permute(0, 2, 3, 1).add_(gy)
+        if d is None:
+            return gx, *(None,) * 6
+        return gx, gk, gb, gu.t() @ d.reshape(-1, c), gu.sum(0), g.t() @ flat_u, g.sum(0)

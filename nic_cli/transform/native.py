@@ -6,6 +6,7 @@ Arrays go in and come out as numpy; the latent plane in between stays a tensor o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from nic_cli.transform.exact import Z_LIMIT, Integers
 from nic_cli.transform.network import Network
 from nic_cli.types import IndexArray, IntArray, Notes, Symbols, Take
 
+if TYPE_CHECKING:
+    from nic_cli.transform.search import Plan, Told, Window
+
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
 POSITIONS = (
     2048  # latents that the synthesis takes at a time: many enough for products, few enough for memory
@@ -28,6 +32,7 @@ class Native:
     """The transforms in floats and the scale network in integers, on one device."""
 
     exact = True  # tables follow from integers alone
+    searched = True  # better latents than those of the analysis can be looked for
     rated = False  # the analysis is the same for every q, the synthesis too
     multiple, border = WORLD, "edge"  # what pictures are extended to, and with
 
@@ -49,10 +54,16 @@ class Native:
         yield from self.network.analysis.stream(tensors, b)
 
     @torch.inference_mode()
-    def quantise(self, y: Tensor, q: float, b: float) -> Symbols:
-        """One tile of latents [1, H, W, latent], made for realism b -> its symbols at rate q."""
+    def quantise(self, y: Tensor, q: float, b: float, hyper: IntArray | None = None) -> Symbols:
+        """One tile of latents [1, H, W, latent], made for realism b -> its symbols at rate q.
+
+        hyper: hyper-latents [H/4, W/4, hyper] to be taken instead of those that follow from y.
+        """
         y = y * self.network.gains(self._tensor(q), self._tensor(b))[0]
-        z = self.network.hyper_analysis(y, self.dtype).round().clamp(-Z_LIMIT, Z_LIMIT)
+        if hyper is None:
+            z = self.network.hyper_analysis(y, self.dtype).round().clamp(-Z_LIMIT, Z_LIMIT)
+        else:
+            z = torch.from_numpy(hyper).to(self.device, self.dtype)[None]
         tables = self.integers(z, q)
         skipped = (tables < self.config.skip).to(self.device)
         residuals: list[Tensor] = []
@@ -75,7 +86,7 @@ class Native:
         """Take the symbols of a tile of height x width latents; its latents when called for."""
         z = take(self._z_tables(height // 4, width // 4, q))
         r = take(self._r_tables(z, q))
-        return z, r, lambda: self._dequantise(z, r, q, b)
+        return z, r, lambda: self.dequantise(z, r, q, b)
 
     def _z_tables(self, height: int, width: int, q: float) -> IndexArray:
         """Tables of a z of [height, width, hyper]: by channel, at the anchor of q nearest to it."""
@@ -92,7 +103,7 @@ class Native:
         return _indices(self.integers(torch.from_numpy(z)[None], q))
 
     @torch.inference_mode()
-    def _dequantise(self, z: IntArray, r: IntArray, q: float, b: float) -> Tensor:
+    def dequantise(self, z: IntArray, r: IntArray, q: float, b: float) -> Tensor:
         """Symbols of one tile -> latents [1, H, W, latent], gains undone."""
         residuals = torch.from_numpy(r).to(self.device, self.dtype)[None]
         z_tensor = torch.from_numpy(z).to(self.device, self.dtype)[None]
@@ -100,6 +111,12 @@ class Native:
         _, y = self.network.context(features, lambda phase, means: means + phase_of(residuals, phase))
         latents: Tensor = y * self.network.gains(self._tensor(q), self._tensor(b))[1]
         return latents
+
+    def search(self, window: Window, q: float, b: float, plan: Plan, told: Told) -> Tensor:
+        """Latents [1, H, W, latent] of a tile for which the whole costs less; see `search`."""
+        from nic_cli.transform.search import search  # only the few who wait for it pay for it
+
+        return search(self.network, window, q, b, plan, told)
 
     @torch.inference_mode()
     def synthesise(

@@ -7,15 +7,10 @@ from torch import Tensor
 
 from nic_cli.train.losses.distortion import Distortion
 from nic_cli.train.losses.fidelity import squared
+from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.network import Pass
 
-LAMBDA_LOW = 45.0  # weight of the distortion (squared error of pixels in 0..1) against bpp at q = 0
 MIDDLE = 450.0
-
-
-def lambda_of(q: Tensor) -> Tensor:
-    """Weight of the distortion at q: grows e-fold a unit, so that bpp grows about 1.8-fold."""
-    return LAMBDA_LOW * q.exp()
 
 
 def drawn_q(count: int, q_top: float, random: torch.Generator, device: str) -> Tensor:

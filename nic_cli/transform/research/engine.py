@@ -30,6 +30,7 @@ class Engine:
     """One system on one device."""
 
     exact = False  # tables follow from floats: tiles carry notes
+    searched = False  # in float64, through coding tables that take no gradients
     reach = None  # a part of a picture would differ from the whole in its last digits
 
     def __init__(self, kind: str, members: Sequence[Callable[[], System]], device: str) -> None:

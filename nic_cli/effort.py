@@ -1,0 +1,148 @@
+"""Tiles coded with effort: better latents are looked for, and kept where they cost less.
+
+    tiles -> coded plainly, three rows of them at hand -> windows with a halo -> search -> coded again
+
+Each window is searched with its neighbours as they are coded plainly, so that windows depend neither
+on their order nor on how many are searched at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from nic_cli.coded import code
+from nic_cli.entropy.tables import cost
+from nic_cli.limits import SEARCH_STEPS
+from nic_cli.tiles import halo
+from nic_cli.tiles.grid import LATENT, Grid, extended
+from nic_cli.tiles.strips import Progress
+from nic_cli.transform.dials import lambda_of
+from nic_cli.transform.native import Native
+from nic_cli.transform.search import Plan, Window
+from nic_cli.types import Header, Region, Symbols, TileStream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nic_cli.zoo.load import Model
+
+HALO = 4
+"""Latents around a tile that are looked at. A latent reaches 9 of them, but what it changes beyond 4 is
+a thousandth of the rest."""
+BESIDE = 4  # threads from which on two windows are searched at once
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A tile coded without a search."""
+
+    region: Region
+    y: Tensor
+    symbols: Symbols
+    stream: TileStream
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of tiles, and the latents [1, h, W, C] that a decoder has of it."""
+
+    tiles: list[_Plain]
+    plane: Tensor
+
+
+class Searching:
+    """The search over all tiles of a picture, as one object for the threads that share it."""
+
+    def __init__(
+        self, model: Model, header: Header, effort: int, scale: float | None, progress: Progress | None
+    ) -> None:
+        """scale: the size that tiles shall have, as a part of that without a search; None for what pays."""
+        if not isinstance(model.engine, Native):
+            raise TypeError("the model says that it cannot be searched")
+        self._model, self._engine, self._header = model, model.engine, header
+        self._steps, self._scale = SEARCH_STEPS[effort], scale
+        self._dials = header.q, header.b
+        self._grid = Grid(header.width, header.height, header.tile)
+        self._progress, self._done, self._lock = progress, 0, threading.Lock()
+        self._ended = False
+
+    def __call__(self, tiles: Iterator[Tensor], pixels: halo.Kept) -> Iterator[TileStream]:
+        """Tiles of latents [1, h, w, C] in raster order, and rows that they come from -> their streams."""
+        threads = torch.get_num_threads()
+        workers = 2 if threads >= BESIDE and self._model.device == "cpu" and self._grid.count > 1 else 1
+        pool = ThreadPoolExecutor(workers, "search", torch.set_num_threads, (threads // workers,))
+        number, rows = 0, (self._row(regions, tiles) for regions in self._grid.rows())
+        try:
+            for above, here, below in halo.between(rows):
+                planes = (above.plane if above else None, here.plane, below.plane if below else None)
+                seen = partial(self._window, planes, pixels)
+                numbers = range(number, number + len(here.tiles))
+                yield from pool.map(partial(self._better, seen), here.tiles, numbers)
+                number = numbers.stop
+                pixels.forget(LATENT * (here.tiles[0].region.y + here.plane.shape[1] - HALO))
+        finally:
+            self._ended = True
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(threads)
+
+    def _row(self, regions: list[Region], tiles: Iterator[Tensor]) -> _Row:
+        coded, latents = [], []
+        for region, y in zip(regions, tiles, strict=False):
+            symbols = self._engine.quantise(y, *self._dials)
+            coded.append(_Plain(region, y, symbols, code(symbols, self._model)))
+            latents.append(self._latents(symbols))
+        return _Row(coded, torch.cat(latents, 2))
+
+    def _window(
+        self, planes: tuple[Tensor | None, Tensor, Tensor | None], pixels: halo.Kept, tile: _Plain
+    ) -> Window:
+        region, width = tile.region, planes[1].shape[2]
+        around = halo.grown(region, HALO, width, extended(self._header.height) // LATENT)
+        latents = torch.cat(halo.seen(planes, region.y, around), 1)
+        place = region.y - around.y, region.x - around.x
+        return Window(tile.y, tile.symbols, latents, *place, halo.pixels_of(pixels, around))
+
+    def _better(self, seen: Callable[[_Plain], Window], tile: _Plain, number: int) -> TileStream:
+        """The stream of a tile after the search, or of before if that costs less."""
+        engine, window = self._engine, seen(tile)
+        y = engine.search(window, *self._dials, self._plan(tile, number), self._tell)
+        symbols = engine.quantise(y, *self._dials, tile.symbols.z)
+        found = code(symbols, self._model)
+        return min((tile.stream, tile.symbols), (found, symbols), key=partial(self._cost, window))[0]
+
+    def _plan(self, tile: _Plain, number: int) -> Plan:
+        if self._scale is None:
+            return Plan(self._steps, number)
+        hyper = cost(self._model.tables, *tile.symbols.parts[0])
+        return Plan(self._steps, number, max(1.0, 8 * self._scale * len(tile.stream.payload) - hyper))
+
+    def _cost(self, window: Window, coded: tuple[TileStream, Symbols]) -> float:
+        """Bits that are stored, and the squared error that a decoder will make, in bits."""
+        stream, symbols = coded
+        latents = window.with_tile(self._latents(symbols))
+        q, b = self._dials
+        rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
+        height, width, channels = window.wanted.shape
+        gap = rows[:height, :width].clip(0, 1) - window.wanted
+        error = np.square(gap, dtype=np.float64).sum() / channels
+        return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * error)
+
+    def _latents(self, symbols: Symbols) -> Tensor:
+        return self._engine.dequantise(symbols.z, symbols.r, *self._dials)
+
+    def _tell(self) -> None:
+        """Count a step; end the thread that made it if nobody waits for it any more."""
+        if self._ended:
+            raise CancelledError
+        if self._progress is not None:
+            with self._lock:
+                self._done += 1
+                self._progress(self._done, self._steps * self._grid.count)
