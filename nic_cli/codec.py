@@ -80,13 +80,15 @@ def encode(
         if not SEARCH_STEPS[effort]:
             return plain
 
-        def coded(scale: float) -> tuple[int, Container]:
-            made = _searched(picture, plain.header, chunks, model, effort, scale, finer, progress)
+        def coded(units: int) -> tuple[int, Container]:
+            at = replace(header, q=units / STEPS)
+            made = _searched(picture, at, chunks, model, effort, finer, progress)
             return len(file.pack(made)), made
 
-        return filled(coded, (len(file.pack(plain)), plain), target_bytes)
+        start, top = (round(q * STEPS) for q in (plain.header.q, model.config.q_top))
+        return filled(coded, start, plain, target_bytes, top)
     if SEARCH_STEPS[effort]:
-        return _searched(picture, header, chunks, model, effort, None, finer, progress)
+        return _searched(picture, header, chunks, model, effort, finer, progress)
     latents = _latents(picture.pixels, model, header, finer, progress)
     return Container(header, chunks, tuple(_code(y, header, model) for y in latents))
 
@@ -210,15 +212,14 @@ def _searched(
     chunks: tuple[Chunk, ...],
     model: Model,
     effort: int,
-    scale: float | None,
     finer: int,
     progress: Progress | None,
 ) -> Container:
-    """With better latents. scale: the size of each tile as a part of that without; None for what pays."""
+    """At one rate, with better latents."""
     from nic_cli.effort import Searching  # not before somebody wants it: it takes a while to import
 
     pixels = Kept(picture.pixels)
-    searching = Searching(model, header, effort, scale, progress)
+    searching = Searching(model, header, effort, progress)
     tiles = searching(_latents(pixels, model, header, finer), pixels)  # type: ignore[arg-type]
     return Container(header, chunks, tuple(tiles))
 

@@ -19,14 +19,13 @@ import numpy as np
 import torch
 
 from nic_cli.coded import code
-from nic_cli.entropy.tables import cost
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.tiles import halo
 from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.native import Native
-from nic_cli.transform.search import Plan, Window
+from nic_cli.transform.search import Window, distortion
 from nic_cli.types import Header, Region, Symbols, TileStream
 
 if TYPE_CHECKING:
@@ -61,15 +60,11 @@ class _Row:
 class Searching:
     """The search over all tiles of a picture, as one object for the threads that share it."""
 
-    def __init__(
-        self, model: Model, header: Header, effort: int, scale: float | None, progress: Progress | None
-    ) -> None:
-        """scale: the size that tiles shall have, as a part of that without a search; None for what pays."""
+    def __init__(self, model: Model, header: Header, effort: int, progress: Progress | None) -> None:
         if not isinstance(model.engine, Native):
             raise TypeError("the model says that it cannot be searched")
         self._model, self._engine, self._header = model, model.engine, header
-        self._steps, self._scale = SEARCH_STEPS[effort], scale
-        self._dials = header.q, header.b
+        self._steps, self._dials = SEARCH_STEPS[effort], (header.q, header.b)
         self._grid = Grid(header.width, header.height, header.tile)
         self._progress, self._done, self._lock = progress, 0, threading.Lock()
         self._ended = False
@@ -85,7 +80,10 @@ class Searching:
                 planes = (above.plane if above else None, here.plane, below.plane if below else None)
                 seen = partial(self._window, planes, pixels)
                 numbers = range(number, number + len(here.tiles))
-                yield from pool.map(partial(self._better, seen), here.tiles, numbers)
+                # Alone, in this thread: another one's memory is given back after each step, which takes a
+                # third longer.
+                each = pool.map if workers > 1 else map
+                yield from each(partial(self._better, seen), here.tiles, numbers)
                 number = numbers.stop
                 pixels.forget(LATENT * (here.tiles[0].region.y + here.plane.shape[1] - HALO))
         finally:
@@ -113,27 +111,21 @@ class Searching:
     def _better(self, seen: Callable[[_Plain], Window], tile: _Plain, number: int) -> TileStream:
         """The stream of a tile after the search, or of before if that costs less."""
         engine, window = self._engine, seen(tile)
-        y = engine.search(window, *self._dials, self._plan(tile, number), self._tell)
+        y = engine.search(window, *self._dials, self._steps, number, self._tell)
         symbols = engine.quantise(y, *self._dials, tile.symbols.z)
         found = code(symbols, self._model)
         return min((tile.stream, tile.symbols), (found, symbols), key=partial(self._cost, window))[0]
 
-    def _plan(self, tile: _Plain, number: int) -> Plan:
-        if self._scale is None:
-            return Plan(self._steps, number)
-        hyper = cost(self._model.tables, *tile.symbols.parts[0])
-        return Plan(self._steps, number, max(1.0, 8 * self._scale * len(tile.stream.payload) - hyper))
-
     def _cost(self, window: Window, coded: tuple[TileStream, Symbols]) -> float:
-        """Bits that are stored, and the squared error that a decoder will make, in bits."""
+        """Bits that are stored, and the distortion that a decoder will show, in bits."""
         stream, symbols = coded
         latents = window.with_tile(self._latents(symbols))
         q, b = self._dials
         rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
-        height, width, channels = window.wanted.shape
-        gap = rows[:height, :width].clip(0, 1) - window.wanted
-        error = np.square(gap, dtype=np.float64).sum() / channels
-        return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * error)
+        height, width, _ = window.wanted.shape
+        found = torch.from_numpy(rows[:height, :width].clip(0, 1))
+        error = distortion(found[None], torch.tensor(window.wanted)[None], b)
+        return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * height * width * error)
 
     def _latents(self, symbols: Symbols) -> Tensor:
         return self._engine.dequantise(symbols.z, symbols.r, *self._dials)

@@ -9,8 +9,9 @@ from typing import TypeVar
 TRIES = 16  # five or six are usual
 CLOSE = 0.995  # of the wanted size: near enough
 LEAST = 0.99  # of the wanted size: as far below as is promised
-AIM = 0.997  # what a search is given to fill: it ends within some tenths of a percent of it
-SEARCHES = 3
+AIM = 0.995
+SEARCHES = 5  # one or two are usual
+GROWTH = 0.6 / 4096  # of the logarithm of the bytes with a unit of the rate, about
 
 T = TypeVar("T")
 
@@ -40,16 +41,22 @@ def closest(coded: Callable[[int], tuple[int, T]], target: int, top: int) -> tup
     return below, best
 
 
-def filled(coded: Callable[[float], tuple[int, T]], plain: tuple[int, T], target: int) -> T:
-    """What a search for better latents makes of a file of nearly `target` bytes, itself of nearly as many.
+def filled(coded: Callable[[int], tuple[int, T]], start: int, plain: T, target: int, top: int) -> T:
+    """What a search for better latents makes of a file that has the wanted size without one.
 
-    coded: a size as a part of the plain file's -> the bytes that it came to, and what was made. `plain`
-    itself if no try ends within 1 % below the target.
+    coded: as above, but dear. start: the rate at which `plain` has `target` bytes, or up to half a percent
+    less. A search moves the size by a few percent, about evenly over the rates; so the next rate follows
+    from the last size. `plain` itself if no try ends within 1 % below the target.
     """
-    scale = AIM * target / plain[0]
+    at, slope, tried = start, GROWTH, dict[int, float]()
     for _ in range(SEARCHES):
-        size, made = coded(scale)
+        size, made = coded(at)
         if LEAST * target <= size <= target:
             return made
-        scale *= AIM * target / size
-    return plain[1]
+        for other, bytes_ in tried.items():
+            slope = max(GROWTH / 2, log(size / bytes_) / (at - other))
+        tried[at] = size
+        at = min(max(at + round(log(AIM * target / size) / slope), 0), top)
+        if at in tried:
+            break
+    return plain

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from nic_cli.errors import UsageError
 from nic_cli.train.critics import CRITICS, make
 from nic_cli.train.losses.distortion import interpolated
-from nic_cli.train.losses.planes import planes
 from nic_cli.train.team import Team
+from nic_cli.transform.planes import planes
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -16,9 +16,9 @@ from nic_cli.train.data import decoded, files
 from nic_cli.train.export import kept_tables, snapshot
 from nic_cli.train.losses.fidelity import dissimilarity
 from nic_cli.train.losses.perceptual import Distance
-from nic_cli.train.losses.structure import structure
 from nic_cli.train.recipe import Recipe
 from nic_cli.transform.network import Network
+from nic_cli.transform.structure import structure
 
 RATES, REALISMS = (0.0, 1.5, 3.0, 4.5), (0.0, 0.5, 1.0)
 

@@ -20,7 +20,7 @@ from nic_cli.transform.network import Network
 from nic_cli.types import IndexArray, IntArray, Notes, Symbols, Take
 
 if TYPE_CHECKING:
-    from nic_cli.transform.search import Plan, Told, Window
+    from nic_cli.transform.search import Told, Window
 
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
 POSITIONS = (
@@ -112,11 +112,11 @@ class Native:
         latents: Tensor = y * self.network.gains(self._tensor(q), self._tensor(b))[1]
         return latents
 
-    def search(self, window: Window, q: float, b: float, plan: Plan, told: Told) -> Tensor:
+    def search(self, window: Window, q: float, b: float, steps: int, seed: int, told: Told) -> Tensor:
         """Latents [1, H, W, latent] of a tile for which the whole costs less; see `search`."""
         from nic_cli.transform.search import search  # only the few who wait for it pay for it
 
-        return search(self.network, window, q, b, plan, told)
+        return search(self.network, window, q, b, steps, seed, told)
 
     @torch.inference_mode()
     def synthesise(

@@ -89,6 +89,7 @@ def main() -> int:
     parser.add_argument("-m", "--model")
     parser.add_argument("-q", default="0,2,4")
     parser.add_argument("-b", default="0")
+    parser.add_argument("-e", "--effort", type=int, default=1)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--device", action="append", default=[], help="cuda or mps, decoding there as well")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -108,7 +109,7 @@ def main() -> int:
         for path in paths:
             picture = read(path, path.name)
             for q, b in product(sorted(rates), map(float, given.b.split(","))):
-                data = file.pack(codec.encode(picture, model, q=q, b=b))
+                data = file.pack(codec.encode(picture, model, q=q, b=b, effort=given.effort))
                 (Path(place) / f"{path.stem}-{q:g}-{b:g}.nic").write_bytes(data)
         # Imported models have neither another precision to run in nor strips of their own.
         known = {n: v for n, v in VARIANTS.items() if model.engine.exact or not v[1].keys() & OF_NATIVE}

@@ -48,6 +48,12 @@ def test_each_realism_is_a_curve_of_its_own(model):
     assert settings("nic:q1,b0,nic:q1,b1", [model]) == both
 
 
+def test_each_effort_is_a_curve_of_its_own(model):
+    assert settings("nic:q1,e0|1|5", [model]) == [("nic", "q1,b0"), ("nic e5", "q1,b0,e5")]
+    both = [("nic b0 e3", "q1,b0,e3"), ("nic b1 e3", "q1,b1,e3")]
+    assert settings("nic:q1,e3", [model], realisms=(0.0, 1.0)) == both
+
+
 def test_a_codec_without_settings_has_seven_and_a_setting_named_twice_counts_once():
     assert len(settings("jpeg")) == 7
     assert settings("jpeg:q40,jpeg:q40|60") == [("jpeg", "q40"), ("jpeg", "q60")]
@@ -57,7 +63,8 @@ def test_a_codec_without_settings_has_seven_and_a_setting_named_twice_counts_onc
     ("text", "words"),
     [("gif", "'gif' is no codec"), ("", "give some of"), ("jpeg:x3", "'x3'"), ("jpeg:b1", "'b1'"),
      ("jpeg:q101", "quality 101"), ("jpeg:q2.5", "quality 2.5"), ("nic:q7", "takes q from 0 to 6"),
-     ("nic:q1,b2", "b2"), ("q3,jpeg", "'q3' is no codec")],
+     ("nic:q1,b2", "b2"), ("nic:e10", "effort 10"), ("nic:e1.5", "effort 1.5"), ("jpeg:e5", "'e5'"),
+     ("q3,jpeg", "'q3' is no codec")],
 )  # fmt: skip
 def test_a_wrong_codec_is_refused_in_one_line(text, words, model):
     with pytest.raises(UsageError, match=words):

@@ -22,6 +22,8 @@ REFUSED = {
     ("decode", "photo.nic", "-o", "part.png", "--crop", "0,0,9999,9"): "the region 0,0,9999,9 … photo.nic",
     ("bench", "missing"): "missing: not a folder",
     ("models", "conjure"): "no such command 'conjure'",
+    ("encode", "photo.png", "-e", "10"): "--effort: 10 cannot be used: give a whole number from 0 to 9",
+    ("encode", "photo.png", "-e", "-1"): "--effort: -1 cannot be used: give a whole number from 0 to 9",
     ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 to 16",
     ("encode", "photo.png", "-q", "17"): "give a number from 0 to 16",
     ("encode", "photo.png", "-q", "nan"): "give a number from 0 to 16",

@@ -12,9 +12,9 @@ from nic_cli.errors import UsageError
 from nic_cli.train.losses.distortion import TERMS, Distortion
 from nic_cli.train.losses.fidelity import colour, ssim
 from nic_cli.train.losses.perceptual import NETWORKS, Distance, Perceptual
-from nic_cli.train.losses.planes import blurred, planes
-from nic_cli.train.losses.structure import linear, structure, xyb
 from nic_cli.train.losses.texture import haar, texture
+from nic_cli.transform.planes import blurred, planes
+from nic_cli.transform.structure import linear, structure, xyb
 
 VGG_WIDTHS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 VGG = "1.0 1.2 2.6 2.8 3.12 3.14 3.16 4.20 4.22 4.24 5.28 5.30 5.32".split()

@@ -36,6 +36,17 @@ def test_the_gradients_of_a_block_are_right():
     assert torch.autograd.gradcheck(run, (x, scale, shift, *block.parameters()))
 
 
+def test_a_frozen_block_gives_the_same_gradient_to_its_input():
+    torch.manual_seed(0)
+    block, x = Block(6), torch.randn(1, 5, 4, 6)
+    found = []
+    for trained in (True, False):
+        seen = x.clone().requires_grad_(True)
+        block.requires_grad_(trained)(seen).square().sum().backward()
+        found.append(seen.grad)
+    assert torch.equal(*found)
+
+
 def test_shuffle_undoes_unshuffle():
     x = torch.randn(2, 12, 8, 5)
     assert torch.equal(shuffle(unshuffle(x, 4), 4), x)

@@ -75,6 +75,12 @@ def vars_of(config):
     return json.loads(config.to_json())
 
 
+def test_a_model_that_cannot_be_searched_encodes_plainly(model, picture):
+    assert file.pack(codec.encode(picture, model, q=1.0, effort=9)) == file.pack(
+        codec.encode(picture, model, q=1.0)
+    )
+
+
 def test_levels_between_two_lie_between_in_size(model, picture):
     sizes = [len(file.pack(codec.encode(picture, model, q=q))) for q in (3, 3.25, 3.5, 3.75, 4)]
     assert sizes == sorted(sizes) and len(set(sizes)) == 5

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from nic_cli.errors import UsageError
-from nic_cli.train.losses import fidelity, structure, texture
+from nic_cli.train.losses import fidelity, texture
+from nic_cli.transform.structure import structure
 
 Term = Callable[[Tensor, Tensor], Tensor]
 
@@ -18,7 +19,7 @@ TERMS: dict[str, Term] = {
     "multiscale": fidelity.multiscale,
     "ms_ssim": fidelity.dissimilarity,
     "colour": fidelity.colour,
-    "structure": structure.structure,
+    "structure": structure,
     "texture": texture.texture,
 }
 NAMES = (*TERMS, "perceptual")  # the last one needs a network, which a recipe names

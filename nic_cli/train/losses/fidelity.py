@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.train.losses.planes import blurred_inside, halved, planes
+from nic_cli.transform.planes import blurred_inside, halved, planes
 
 CHARBONNIER = 1e-3  # about a quarter of a level: rounder than that nobody sees
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli and Bovik, 2003

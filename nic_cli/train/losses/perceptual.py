@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nic_cli.errors import UsageError
-from nic_cli.train.losses.planes import planes
+from nic_cli.transform.planes import planes
 
 # One line a tap. Operations: conv NAME STRIDE PADDING (with ReLU unless `bare`), relu, blur (binomial of
 # three, stride 2, mirrored borders), pool KERNEL STRIDE, fire NAME.

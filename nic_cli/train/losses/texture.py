@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nic_cli.train.losses.planes import blurred, planes
+from nic_cli.transform.planes import blurred, planes
 
 OCTAVES, WINDOW = 4, 4.0  # windows in pixels of the band
 STEADY = 1e-5  # variance under which a region is flat: keeps the root's slope finite

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nic_cli.train.losses.planes import blurred, halved, planes
+from nic_cli.transform.planes import blurred, halved, planes
 
 # Linear sRGB to the three kinds of cones, with a bias against noise in the dark.
 CONES = (
