@@ -41,7 +41,7 @@ def encode(
 
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
     largest file up to this size instead. effort: 0..9, from 2 on a smaller file of the same quality is looked
-    for, twice as long each. preview: put a small WebP of it into the file. model: a name of
+    for, the longer the higher. preview: put a small WebP of it into the file. model: a name of
     `nic models list`, or a folder. Of an animation or several pages, seek to one and give `image.copy()`.
     Raises NicError and its kinds.
     """

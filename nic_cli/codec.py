@@ -1,6 +1,7 @@
 """The recipe: a picture to a container and back, one line a stage.
 
     encode:  pixels -> strips -> latents -> tiles -> symbols -> streams -> container
+             with effort, symbols of latents that a search found (effort.py)
     decode:  container -> streams -> symbols -> tiles -> latents -> strips -> pixels
 
 Stages know nothing of each other; they meet here.

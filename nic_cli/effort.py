@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from nic_cli.zoo.load import Model
 
-HALO = 4
-"""Latents around a tile that are looked at. A latent reaches 9 of them, but what it changes beyond 4 is
-a thousandth of the rest."""
+HALO = 2
+"""Latents around a tile that are looked at. A latent reaches 9 of them, but not a millionth of the squared
+change that it makes lies beyond 2."""
 BESIDE = 4  # threads from which on two windows are searched at once
 
 

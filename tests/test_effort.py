@@ -10,6 +10,7 @@ from nic_cli import codec, effort, sizing
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array
+from nic_cli.limits import SEARCH_STEPS
 from nic_cli.tiles import halo
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.search import relaxed
@@ -134,7 +135,7 @@ def test_effort_out_of_range_is_refused(model, cat, wrong):
 def test_steps_are_told_one_by_one(model, cat):
     told = []
     codec.encode(cat, model, tile=64, effort=2, progress=lambda done, total: told.append((done, total)))
-    assert told == [(i + 1, len(told)) for i in range(len(told))] and len(told) == 6 * 12
+    assert told == [(i + 1, len(told)) for i in range(len(told))] and len(told) == 6 * SEARCH_STEPS[2]
 
 
 def test_an_interrupt_ends_the_search_at_the_next_step(model, cat):

@@ -76,8 +76,8 @@ def encode(
             "--effort",
             metavar="N",
             panel=COMMON,
-            help="How long to look for a smaller file of equal quality, 0 (not at all) to 9: twice as long "
-            "each from 2 on. Any nic decodes it, as fast as ever. Default: 1 (not at all).",
+            help="How long to look for a smaller file of equal quality, 0 and 1 (not at all) to 9 "
+            "(forty times as long as 2). It decodes as fast as ever. Default: 1.",
         ),
     ] = None,
     model: Annotated[
