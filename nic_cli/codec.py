@@ -24,7 +24,6 @@ from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
 from nic_cli.sizing import closest, filled
 from nic_cli.tiles import plane, strips
 from nic_cli.tiles.grid import LATENT, Grid, extended
-from nic_cli.tiles.halo import Kept
 from nic_cli.tiles.strips import Progress
 from nic_cli.types import (
     Chunk,
@@ -217,7 +216,8 @@ def _searched(
     progress: Progress | None,
 ) -> Container:
     """At one rate, with better latents."""
-    from nic_cli.effort import Searching  # not before somebody wants it: it takes a while to import
+    from nic_cli.effort import Searching  # whoever does not want them is not to wait for them
+    from nic_cli.tiles.halo import Kept
 
     pixels = Kept(picture.pixels)
     searching = Searching(model, header, effort, progress)

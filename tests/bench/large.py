@@ -1,6 +1,6 @@
 """Peak memory, time and seams of one large picture.
 
-    python -m tests.bench.large PICTURE [-m MODEL] [--size 6000x4000] [-q 2] [-e 1] [--format png]
+    python -m tests.bench.large PICTURE [-m MODEL] [--size 6000x4000] [-q 2] [-b 0] [-e 1] [--format png]
 
 The picture is repeated, mirrored at each border, to the size. Encoding and decoding run as the
 real command, each in a process of its own. Over 2^26 pixels
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--size", default="6000x4000")
     parser.add_argument("-m", "--model", default="iris")
     parser.add_argument("-q", default="2")
+    parser.add_argument("-b", default="0")
     parser.add_argument("-e", "--effort", default="1", help="0 and 1: no search")
     parser.add_argument("--format", default="png", choices=("png", "tif", "jpg"))
     given = parser.parse_args()
@@ -94,7 +95,7 @@ def main() -> None:
         before = mirrored(np.asarray(image.convert("RGB")), width, height)
         Image.fromarray(before).save(source, compress_level=1, quality=95)
         seconds, peak = run(
-            "encode", source, "-m", given.model, "-q", given.q, "-b", "0", "-e", given.effort, "-o", coded,
+            "encode", source, "-m", given.model, "-q", given.q, "-b", given.b, "-e", given.effort, "-o", coded,
             "--quiet",
         )  # fmt: skip
         print(f"encode  {seconds:.1f} s  peak {peak:.0f} MiB  {Path(coded).stat().st_size} bytes")
