@@ -25,7 +25,7 @@ from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.native import Native
-from nic_cli.transform.search import Window, distortion
+from nic_cli.transform.search import REACH, Distortion, Window
 from nic_cli.types import Header, Region, Symbols, TileStream
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
     from nic_cli.zoo.load import Model
 
-HALO = 2
-"""Latents around a tile that are looked at. A latent reaches 9 of them, but not a millionth of the squared
-change that it makes lies beyond 2."""
 BESIDE = 4  # threads from which on two windows are searched at once
 
 
@@ -85,7 +82,7 @@ class Searching:
                 each = pool.map if workers > 1 else map
                 yield from each(partial(self._better, seen), here.tiles, numbers)
                 number = numbers.stop
-                pixels.forget(LATENT * (here.tiles[0].region.y + here.plane.shape[1] - HALO))
+                pixels.forget(LATENT * (here.tiles[0].region.y + here.plane.shape[1] - REACH))
         finally:
             self._ended = True
             pool.shutdown(cancel_futures=True)
@@ -103,7 +100,7 @@ class Searching:
         self, planes: tuple[Tensor | None, Tensor, Tensor | None], pixels: halo.Kept, tile: _Plain
     ) -> Window:
         region, width = tile.region, planes[1].shape[2]
-        around = halo.grown(region, HALO, width, extended(self._header.height) // LATENT)
+        around = halo.grown(region, REACH, width, extended(self._header.height) // LATENT)
         latents = torch.cat(halo.seen(planes, region.y, around), 1)
         place = region.y - around.y, region.x - around.x
         return Window(tile.y, tile.symbols, latents, *place, halo.pixels_of(pixels, around))
@@ -122,10 +119,8 @@ class Searching:
         latents = window.with_tile(self._latents(symbols))
         q, b = self._dials
         rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
-        height, width, _ = window.wanted.shape
-        found = torch.from_numpy(rows[:height, :width].clip(0, 1))
-        error = distortion(found[None], torch.tensor(window.wanted)[None], b)
-        return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * height * width * error)
+        error = Distortion(torch.tensor(window.wanted)[None], b)(torch.from_numpy(rows.clip(0, 1))[None])
+        return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * error)
 
     def _latents(self, symbols: Symbols) -> Tensor:
         return self._engine.dequantise(symbols.z, symbols.r, *self._dials)

@@ -10,7 +10,7 @@ MOST = 1 << 30
 """Pixels of one that goes by rows, unless the user says otherwise: some minutes of work."""
 SIDE = 1 << 20
 """Pixels along a side: the most that the container can declare."""
-SEARCH_STEPS = (0, 0, 15, 25, 40, 60, 100, 160, 300, 600)
+SEARCH_STEPS = (0, 0, 15, 25, 40, 60, 100, 160, 300, 500)
 """Steps of the search for better latents, by effort."""
 
 

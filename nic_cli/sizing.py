@@ -9,7 +9,7 @@ from typing import TypeVar
 TRIES = 16  # five or six are usual
 CLOSE = 0.995  # of the wanted size: near enough
 LEAST = 0.99  # of the wanted size: as far below as is promised
-AIM = 0.995
+AIM = 0.995  # of the wanted size: what the next search is to give
 SEARCHES = 5  # one or two are usual
 GROWTH = 0.6 / 4096  # of the logarithm of the bytes with a unit of the rate, about
 
@@ -46,12 +46,12 @@ def filled(coded: Callable[[int], tuple[int, T]], start: int, plain: T, target: 
 
     coded: as above, but dear. start: the rate at which `plain` has `target` bytes, or up to half a percent
     less. A search moves the size by a few percent, about evenly over the rates; so the next rate follows
-    from the last size. `plain` itself if no try ends within 1 % below the target.
+    from the last size. `plain` itself if no try ends within 1 % below the target, or at the top rate.
     """
     at, slope, tried = start, GROWTH, dict[int, float]()
     for _ in range(SEARCHES):
         size, made = coded(at)
-        if LEAST * target <= size <= target:
+        if size <= target and (size >= LEAST * target or at == top):
             return made
         for other, bytes_ in tried.items():
             slope = max(GROWTH / 2, log(size / bytes_) / (at - other))

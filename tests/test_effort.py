@@ -12,6 +12,7 @@ from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.tiles import halo
+from nic_cli.transform import search
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.search import relaxed
 from nic_cli.types import Picture, Region
@@ -51,18 +52,18 @@ def test_effort_0_and_1_are_plain_encoding(model, cat):
     assert file.pack(codec.encode(cat, model, effort=1)) == plain
 
 
-@pytest.mark.parametrize("tile", [64, 1024])
+@pytest.mark.parametrize("tile", [128, 1024])
 def test_the_same_effort_gives_the_same_bytes(model, cat, tile):
     first, second = (file.pack(codec.encode(cat, model, tile=tile, effort=2)) for _ in range(2))
     assert first == second
 
 
 def test_windows_searched_at_once_come_out_as_one_after_the_other(model, cat, monkeypatch):
-    alone = file.pack(codec.encode(cat, model, tile=64, effort=2))
+    alone = file.pack(codec.encode(cat, model, tile=128, effort=2))
     with monkeypatch.context() as patch:
         patch.setattr(effort, "BESIDE", 1)
         patch.setattr(torch, "set_num_threads", lambda n: None)
-        assert file.pack(codec.encode(cat, model, tile=64, effort=2)) == alone
+        assert file.pack(codec.encode(cat, model, tile=128, effort=2)) == alone
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -100,6 +101,14 @@ def test_every_size_can_be_searched(model, photographs, shape):
     )
 
 
+def test_a_window_in_parts_is_searched_as_one(model, cat, monkeypatch):
+    whole = cost(cat, codec.encode(cat, model, b=0.5, effort=3), model)[0]
+    monkeypatch.setattr(search, "PIXELS", 1)
+    monkeypatch.setattr(search, "LEAST_ROWS", 4)
+    plain, parts = (cost(cat, codec.encode(cat, model, b=0.5, effort=e), model)[0] for e in (1, 3))
+    assert parts < plain and abs(parts - whole) < 0.1 * (plain - whole)
+
+
 def test_grey_and_sixteen_bits_can_be_searched(model, photographs):
     grey = np.ascontiguousarray(photographs["chelsea"][:64, :128, :1]).astype(np.uint16) * 257
     picture = Picture(grey, alpha=grey[..., 0])
@@ -109,7 +118,7 @@ def test_grey_and_sixteen_bits_can_be_searched(model, photographs):
     assert np.array_equal(codec.decode(container, model).alpha, grey[..., 0])
 
 
-@pytest.mark.parametrize("tile", [64, 1024])
+@pytest.mark.parametrize("tile", [128, 1024])
 def test_a_size_is_met_and_the_gain_goes_into_quality(model, cat, tile):
     plain = codec.encode(cat, model, b=0.0, tile=tile, target_bytes=2000)
     found = codec.encode(cat, model, b=0.0, tile=tile, target_bytes=2000, effort=3)
@@ -124,6 +133,11 @@ def test_a_size_that_only_plain_encoding_meets_is_met_plainly(model, cat, monkey
     monkeypatch.setattr(sizing, "LEAST", 1.0)
     plain = file.pack(codec.encode(cat, model, target_bytes=2000))
     assert file.pack(codec.encode(cat, model, target_bytes=2000, effort=2)) == plain
+
+
+def test_a_size_beyond_the_top_rate_is_searched_at_the_top_rate(model, cat):
+    container = codec.encode(cat, model, b=0.0, target_bytes=10**6, effort=2)
+    assert file.pack(container) == file.pack(codec.encode(cat, model, q=6.0, b=0.0, effort=2))
 
 
 @pytest.mark.parametrize("wrong", [-1, 10])

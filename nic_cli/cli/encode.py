@@ -77,7 +77,7 @@ def encode(
             metavar="N",
             panel=COMMON,
             help="How long to look for a smaller file of equal quality, 0 and 1 (not at all) to 9 "
-            "(forty times as long as 2). It decodes as fast as ever. Default: 1.",
+            "(thirty times as long as 2). It decodes as fast as ever. Default: 1.",
         ),
     ] = None,
     model: Annotated[

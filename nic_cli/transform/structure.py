@@ -26,13 +26,30 @@ SMALLEST = 8  # side of the coarsest scale, in pixels
 
 def structure(found: Tensor, wanted: Tensor) -> Tensor:
     """found, wanted: [N, H, W, 3], sRGB in 0..1 -> [N] in 0..2, 0 for equal pictures."""
-    a, b = linear(planes(found)), linear(planes(wanted))
-    total, count = a.new_zeros(a.shape[0]), 0
-    weights = a.new_tensor(WEIGHTS)
-    while count < SCALES and min(a.shape[2:]) >= SMALLEST:
-        total = total + _errors(xyb(a), xyb(b)).mean((2, 3)) @ weights
-        a, b, count = halved(a), halved(b), count + 1
-    return total / max(count, 1)
+    return Structure(wanted)(found)
+
+
+class Structure:
+    """The same for one picture that many are compared with: what concerns it alone is done once."""
+
+    def __init__(self, wanted: Tensor) -> None:
+        """wanted: [N, H, W, 3], sRGB in 0..1."""
+        self._levels: list[tuple[Tensor, Tensor, Tensor]] = []
+        light = linear(planes(wanted))
+        while len(self._levels) < SCALES and min(light.shape[2:]) >= SMALLEST:
+            b = xyb(light)
+            mean = blurred(b, DEVIATION)
+            self._levels.append((b, mean, blurred(b * b, DEVIATION) - mean * mean))
+            light = halved(light)
+
+    def __call__(self, found: Tensor) -> Tensor:
+        """found: [N, H, W, 3] -> [N]."""
+        light = linear(planes(found))
+        total, weights = light.new_zeros(light.shape[0]), light.new_tensor(WEIGHTS)
+        for level in self._levels:
+            total = total + _errors(xyb(light), *level).mean((2, 3)) @ weights
+            light = halved(light)
+        return total / max(len(self._levels), 1)
 
 
 def linear(srgb: Tensor) -> Tensor:
@@ -50,10 +67,10 @@ def xyb(light: Tensor) -> Tensor:
     return torch.stack((7 * (long - middle) + 0.42, y + 0.01, short - y + 0.55), 1)
 
 
-def _errors(a: Tensor, b: Tensor) -> Tensor:
+def _errors(a: Tensor, b: Tensor, mean_b: Tensor, variance_b: Tensor) -> Tensor:
     """The error map of SSIM without its division by luminance, [N, 3, H, W]."""
-    mean_a, mean_b = blurred(a, DEVIATION), blurred(b, DEVIATION)
-    variances = blurred(a * a + b * b, DEVIATION) - mean_a * mean_a - mean_b * mean_b
+    mean_a = blurred(a, DEVIATION)
+    variances = blurred(a * a, DEVIATION) - mean_a * mean_a + variance_b
     covariance = blurred(a * b, DEVIATION) - mean_a * mean_b
     alike = (1 - (mean_a - mean_b) ** 2) * (2 * covariance + FLOOR) / (variances.clamp(min=0) + FLOOR)
     return (1 - alike).clamp(min=0)

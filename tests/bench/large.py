@@ -95,8 +95,8 @@ def main() -> None:
         before = mirrored(np.asarray(image.convert("RGB")), width, height)
         Image.fromarray(before).save(source, compress_level=1, quality=95)
         seconds, peak = run(
-            "encode", source, "-m", given.model, "-q", given.q, "-b", given.b, "-e", given.effort, "-o", coded,
-            "--quiet",
+            "encode", source, "-m", given.model, "-q", given.q, "-b", given.b, "-e", given.effort,
+            "-o", coded, "--quiet",
         )  # fmt: skip
         print(f"encode  {seconds:.1f} s  peak {peak:.0f} MiB  {Path(coded).stat().st_size} bytes")
         seconds, peak = run("decode", coded, "-o", back, "--quiet")
