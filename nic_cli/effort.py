@@ -26,7 +26,7 @@ from nic_cli.tiles.strips import Progress
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.native import Native
 from nic_cli.transform.search import REACH, Distortion, Window
-from nic_cli.types import Header, Region, Symbols, TileStream
+from nic_cli.types import Header, IndexArray, IntArray, Region, Symbols, TileStream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,8 @@ class _Plain:
 
     region: Region
     y: Tensor
-    symbols: Symbols
+    z: IntArray
+    tables: IndexArray
     stream: TileStream
 
 
@@ -71,18 +72,21 @@ class Searching:
         threads = torch.get_num_threads()
         workers = 2 if threads >= BESIDE and self._model.device == "cpu" and self._grid.count > 1 else 1
         pool = ThreadPoolExecutor(workers, "search", torch.set_num_threads, (threads // workers,))
-        number, rows = 0, (self._row(regions, tiles) for regions in self._grid.rows())
+        number, above = 0, None
+        rows = (self._row(regions, tiles) for regions in self._grid.rows())
         try:
-            for above, here, below in halo.between(rows):
-                planes = (above.plane if above else None, here.plane, below.plane if below else None)
+            here = next(rows, None)
+            while here is not None:
+                below = next(rows, None)
+                planes = (above, here.plane, below.plane if below else None)
                 seen = partial(self._window, planes, pixels)
                 numbers = range(number, number + len(here.tiles))
                 # Alone, in this thread: another one's memory is given back after each step, which takes a
                 # third longer.
                 each = pool.map if workers > 1 else map
                 yield from each(partial(self._better, seen), here.tiles, numbers)
-                number = numbers.stop
                 pixels.forget(LATENT * (here.tiles[0].region.y + here.plane.shape[1] - REACH))
+                number, above, here = numbers.stop, here.plane[:, -REACH:].clone(), below
         finally:
             self._ended = True
             pool.shutdown(cancel_futures=True)
@@ -92,7 +96,7 @@ class Searching:
         coded, latents = [], []
         for region, y in zip(regions, tiles, strict=False):
             symbols = self._engine.quantise(y, *self._dials)
-            coded.append(_Plain(region, y, symbols, code(symbols, self._model)))
+            coded.append(_Plain(region, y, symbols.z, symbols.parts[1][0], code(symbols, self._model)))
             latents.append(self._latents(symbols))
         return _Row(coded, torch.cat(latents, 2))
 
@@ -103,20 +107,20 @@ class Searching:
         around = halo.grown(region, REACH, width, extended(self._header.height) // LATENT)
         latents = torch.cat(halo.seen(planes, region.y, around), 1)
         place = region.y - around.y, region.x - around.x
-        return Window(tile.y, tile.symbols, latents, *place, halo.pixels_of(pixels, around))
+        return Window(tile.y, tile.z, tile.tables, latents, *place, halo.pixels_of(pixels, around))
 
     def _better(self, seen: Callable[[_Plain], Window], tile: _Plain, number: int) -> TileStream:
         """The stream of a tile after the search, or of before if that costs less."""
         engine, window = self._engine, seen(tile)
         y = engine.search(window, *self._dials, self._steps, number, self._tell)
-        symbols = engine.quantise(y, *self._dials, tile.symbols.z)
+        symbols = engine.quantise(y, *self._dials, tile.z)
         found = code(symbols, self._model)
-        return min((tile.stream, tile.symbols), (found, symbols), key=partial(self._cost, window))[0]
+        before = self._cost(window, tile.stream, window.around)
+        after = self._cost(window, found, window.with_tile(self._latents(symbols)))
+        return found if after < before else tile.stream
 
-    def _cost(self, window: Window, coded: tuple[TileStream, Symbols]) -> float:
+    def _cost(self, window: Window, stream: TileStream, latents: Tensor) -> float:
         """Bits that are stored, and the distortion that a decoder will show, in bits."""
-        stream, symbols = coded
-        latents = window.with_tile(self._latents(symbols))
         q, b = self._dials
         rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
         error = Distortion(torch.tensor(window.wanted)[None], b)(torch.from_numpy(rows.clip(0, 1))[None])

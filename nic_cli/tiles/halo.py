@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
 import numpy as np
 
 from nic_cli.tiles.grid import LATENT
 from nic_cli.tiles.plane import Plane
 from nic_cli.tiles.strips import Strip
 from nic_cli.types import PixelArray, Region
-
-T = TypeVar("T")
-
-
-def between(items: Iterable[T]) -> Iterator[tuple[T | None, T, T | None]]:
-    """Each item with the one before and the one after it, None beyond the ends."""
-    before: T | None = None
-    here: T | None = None
-    for after in items:
-        if here is not None:
-            yield before, here, after
-        before, here = here, after
-    if here is not None:
-        yield before, here, None
 
 
 def grown(tile: Region, halo: int, width: int, height: int) -> Region:
@@ -35,7 +18,10 @@ def grown(tile: Region, halo: int, width: int, height: int) -> Region:
 
 
 def seen(rows: tuple[Plane | None, Plane, Plane | None], top: int, window: Region) -> list[Plane]:
-    """Parts of three rows of tiles [1, h, W, C], the second of which begins at `top`, inside `window`."""
+    """Parts of three rows of tiles [1, h, W, C], the second of which begins at `top`, inside `window`.
+
+    Of the first its end is enough.
+    """
     found, at = [], top - (0 if rows[0] is None else rows[0].shape[1])
     for row in rows:
         if row is None:

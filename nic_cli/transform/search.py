@@ -24,7 +24,7 @@ from nic_cli.transform.context import merged, phase_of
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.network import Network, gaussian_bits
 from nic_cli.transform.structure import Structure
-from nic_cli.types import Symbols
+from nic_cli.types import IndexArray, IntArray
 
 HOT, COLD = 0.8, 0.2  # temperature in the first step and in the last
 UNIT = 16  # pixels a latent, along a side
@@ -41,13 +41,15 @@ Told = Callable[[], None]
 class Window:
     """A tile as it was coded without a search, and what a change of its latents shows in.
 
-    y: [1, h, w, latent] as analysed. symbols: what became of them. around: [1, H, W, latent], the
+    y: [1, h, w, latent] as analysed. z: [h/4, w/4, hyper], and the tables of the residuals, [h, w, latent],
+    that follow from it. around: [1, H, W, latent], the
     latents that a decoder has of the tile and a halo. row, column: where the tile begins in it.
     wanted: [H', W', 3] in 0..1, the pixels of `around` that belong to the picture.
     """
 
     y: Tensor
-    symbols: Symbols
+    z: IntArray
+    tables: IndexArray
     around: Tensor
     row: int
     column: int
@@ -71,9 +73,9 @@ def search(network: Network, window: Window, q: float, b: float, steps: int, see
     device, kind = window.y.device, precision(window.y.device)
     rate, realism = (torch.tensor([dial], device=device) for dial in (q, b))
     inward, outward = network.gains(rate, realism)
-    tables = torch.from_numpy(window.symbols.parts[1][0]).to(device)[None]
+    tables = torch.from_numpy(window.tables).to(device)[None]
     skipped, sigma = tables < network.config.skip, network.sigma(tables)
-    z = torch.from_numpy(window.symbols.z).to(device, window.y.dtype)[None]
+    z = torch.from_numpy(window.z).to(device, window.y.dtype)[None]
     features = network.hyper_synthesis(z, rate, kind)
     parts = list(_parts(window, b))
 
