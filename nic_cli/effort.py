@@ -64,13 +64,15 @@ class Searching:
         self._model, self._engine, self._header = model, model.engine, header
         self._steps, self._dials = SEARCH_STEPS[effort], (header.q, header.b)
         self._grid = Grid(header.width, header.height, header.tile)
+        several = torch.get_num_threads() >= BESIDE and model.device == "cpu" and self._grid.count > 1
+        self._beside = 2 if several else 1
         self._progress, self._done, self._lock = progress, 0, threading.Lock()
         self._ended = False
 
     def __call__(self, tiles: Iterator[Tensor], pixels: halo.Kept) -> Iterator[TileStream]:
         """Tiles of latents [1, h, w, C] in raster order, and rows that they come from -> their streams."""
         threads = torch.get_num_threads()
-        workers = 2 if threads >= BESIDE and self._model.device == "cpu" and self._grid.count > 1 else 1
+        workers = self._beside
         pool = ThreadPoolExecutor(workers, "search", torch.set_num_threads, (threads // workers,))
         number, above = 0, None
         rows = (self._row(regions, tiles) for regions in self._grid.rows())
@@ -107,7 +109,9 @@ class Searching:
         around = halo.grown(region, REACH, width, extended(self._header.height) // LATENT)
         latents = torch.cat(halo.seen(planes, region.y, around), 1)
         place = region.y - around.y, region.x - around.x
-        return Window(tile.y, tile.z, tile.tables, latents, *place, halo.pixels_of(pixels, around))
+        return Window(
+            tile.y, tile.z, tile.tables, latents, *place, halo.pixels_of(pixels, around), self._beside
+        )
 
     def _better(self, seen: Callable[[_Plain], Window], tile: _Plain, number: int) -> TileStream:
         """The stream of a tile after the search, or of before if that costs less."""

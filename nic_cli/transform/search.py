@@ -44,7 +44,8 @@ class Window:
     y: [1, h, w, latent] as analysed. z: [h/4, w/4, hyper], and the tables of the residuals, [h, w, latent],
     that follow from it. around: [1, H, W, latent], the
     latents that a decoder has of the tile and a halo. row, column: where the tile begins in it.
-    wanted: [H', W', 3] in 0..1, the pixels of `around` that belong to the picture.
+    wanted: [H', W', 3] in 0..1, the pixels of `around` that belong to the picture. beside: windows that
+    are searched at once, and share the memory.
     """
 
     y: Tensor
@@ -54,6 +55,7 @@ class Window:
     row: int
     column: int
     wanted: NDArray[np.float32]
+    beside: int = 1
 
     def with_tile(self, latents: Tensor) -> Tensor:
         """`around` with other latents [1, h, w, latent] in place of the tile."""
@@ -136,7 +138,7 @@ def _parts(window: Window, b: float) -> Iterator[_Part]:
 
     On each side a part sees rows that are not its own, as far as a latent reaches all but entirely.
     """
-    rows = max(LEAST_ROWS, PIXELS // (UNIT * UNIT * window.around.shape[2]))
+    rows = max(LEAST_ROWS, PIXELS // (UNIT * UNIT * window.around.shape[2] * window.beside))
     count = -(-window.around.shape[1] // rows)
     edges = [round(i * window.around.shape[1] / count) for i in range(count + 1)]
     wanted = torch.tensor(window.wanted, device=window.around.device)[None]
