@@ -42,10 +42,9 @@ class Window:
     """A tile as it was coded without a search, and what a change of its latents shows in.
 
     y: [1, h, w, latent] as analysed. z: [h/4, w/4, hyper], and the tables of the residuals, [h, w, latent],
-    that follow from it. around: [1, H, W, latent], the
-    latents that a decoder has of the tile and a halo. row, column: where the tile begins in it.
-    wanted: [H', W', 3] in 0..1, the pixels of `around` that belong to the picture. beside: windows that
-    are searched at once, and share the memory.
+    that follow from it. around: [1, H, W, latent], the latents that a decoder has of the tile and a halo.
+    row, column: where the tile begins in it. wanted: [H', W', 3] in 0..1, the pixels of `around` that belong
+    to the picture. beside: windows that are searched at once, and share the memory.
     """
 
     y: Tensor

@@ -52,12 +52,12 @@ def main() -> None:
             f"from {gains[-1]:+.1f} to {gains[0]:+.1f} %; "
             f"{fmean(row.encode_seconds for row in found):.1f} s a picture"
         )
+        known = points(found, metric), points(plain, metric), vtm
         for rate in RATES if metric == "psnr" else ():
-            mine, before, theirs = (at(p, rate) for p in (points(found, metric), points(plain, metric), vtm))
+            mine, before, theirs = (at(curve, rate) for curve in known)
             if None not in (mine, before, theirs):
-                print(
-                    f"  {rate:g} bpp: {mine:.2f} dB, {mine - before:+.2f} to plain, {mine - theirs:+.2f} to VTM"
-                )
+                over = f"{mine - before:+.2f} to plain, {mine - theirs:+.2f} to VTM"
+                print(f"  {rate:g} bpp: {mine:.2f} dB, {over}")
 
 
 def of(rows, picture):
