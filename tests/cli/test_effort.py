@@ -56,7 +56,7 @@ def test_a_model_that_cannot_be_searched_is_named_once(nic, picture, tmp_path):
 def test_an_interrupted_search_leaves_no_file(clean_place, pixels):
     Image.fromarray(np.tile(pixels, (8, 5, 1))).save("photo.png")
     process = spawn("encode", "-v", "-e", 9, "photo.png", stderr=subprocess.PIPE)
-    time.sleep(8)  # somewhere in it: imports take two seconds, the search minutes
+    time.sleep(5)  # somewhere in it: imports take two seconds, the search minutes
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

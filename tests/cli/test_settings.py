@@ -21,7 +21,7 @@ def config():
 
 
 def test_defaults_are_those_of_the_contract():
-    assert load() == Settings(None, "auto", None, None, 0.75, None, 1024, "auto", False)
+    assert load() == Settings(None, "auto", None, None, 0.75, 1, None, 1024, "auto", False)
 
 
 def test_each_source_wins_over_the_next(config, monkeypatch):
