@@ -182,7 +182,7 @@ def relaxed(x: Tensor, heat: float, chance: torch.Generator) -> Tensor:
 def precision(device: torch.device) -> torch.dtype:
     """What the deep layers are searched through in: bfloat16 where there are matrix units for it.
 
-    With them a step takes 0.29 of its time in float32 (Sapphire Rapids); the coding itself is never
+    With them a step takes 0.36 of its time in float32 (Sapphire Rapids); the coding itself is never
     done in it. By what the processor is, not by a timing: the same machine must always find the same.
     """
     if device.type == "cuda":
