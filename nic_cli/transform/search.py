@@ -188,5 +188,6 @@ def precision(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+        asked = getattr(torch.cpu, "_is_amx_tile_supported", bool)  # private: it may go
+        fast = device.type == "cpu" and bool(asked())
     return torch.bfloat16 if fast else torch.float32
