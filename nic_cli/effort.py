@@ -1,9 +1,9 @@
 """Tiles coded with effort: better latents are looked for, and kept where they cost less.
 
-    tiles -> coded plainly, three rows of them at hand -> windows with a halo -> search -> coded again
+    tiles -> coded plainly, two rows of them at hand -> windows with a halo -> search -> coded again
 
-Each window is searched with its neighbours as they are coded plainly, so that windows depend neither
-on their order nor on how many are searched at once.
+Each window is searched with its neighbours as they are coded plainly, so that windows do not depend on
+their order. Of two that are searched at once, large ones are looked at in smaller parts.
 """
 
 from __future__ import annotations
@@ -119,15 +119,16 @@ class Searching:
         y = engine.search(window, *self._dials, self._steps, number, self._tell)
         symbols = engine.quantise(y, *self._dials, tile.z)
         found = code(symbols, self._model)
-        before = self._cost(window, tile.stream, window.around)
-        after = self._cost(window, found, window.with_tile(self._latents(symbols)))
+        distortion = Distortion(torch.tensor(window.wanted)[None], self._header.b)
+        before = self._cost(distortion, tile.stream, window.around)
+        after = self._cost(distortion, found, window.with_tile(self._latents(symbols)))
         return found if after < before else tile.stream
 
-    def _cost(self, window: Window, stream: TileStream, latents: Tensor) -> float:
+    def _cost(self, distortion: Distortion, stream: TileStream, latents: Tensor) -> float:
         """Bits that are stored, and the distortion that a decoder will show, in bits."""
         q, b = self._dials
         rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
-        error = Distortion(torch.tensor(window.wanted)[None], b)(torch.from_numpy(rows.clip(0, 1))[None])
+        error = distortion(torch.from_numpy(rows.clip(0, 1))[None])
         return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * error)
 
     def _latents(self, symbols: Symbols) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Any
 
 from nic_cli.cli.quantities import parse_tile
 from nic_cli.errors import UsageError
+from nic_cli.limits import SEARCH_STEPS
 
 TOP_QUALITY = 16  # what a header can hold; a model's own top is lower
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -177,7 +178,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "cache": _text,
     "quality": _number(0, TOP_QUALITY),
     "realism": _number(0, 1),
-    "effort": _whole(0, 9),
+    "effort": _whole(0, len(SEARCH_STEPS) - 1),
     "threads": _whole(1, 1024),
     "tile": lambda value: parse_tile(str(value)),
     "color": _choice(COLORS),

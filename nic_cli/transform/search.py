@@ -10,7 +10,6 @@ as they were rounded, and the gradient goes through the prediction too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,7 +27,7 @@ from nic_cli.types import IndexArray, IntArray
 
 HOT, COLD = 0.8, 0.2  # temperature in the first step and in the last
 UNIT = 16  # pixels a latent, along a side
-PIXELS, LEAST_ROWS = 3 << 18, 8  # of a part: some 600 megabytes
+PIXELS, LEAST_ROWS = 3 << 18, 8  # of a part: about half a gigabyte, three quarters with structure
 REACH = 2
 """Rows of latents beyond a part or a tile that are looked at with it. A latent reaches 9 of them, but not
 a millionth of the squared change that it makes lies beyond 2."""
@@ -78,7 +77,7 @@ def search(network: Network, window: Window, q: float, b: float, steps: int, see
     skipped, sigma = tables < network.config.skip, network.sigma(tables)
     z = torch.from_numpy(window.z).to(device, window.y.dtype)[None]
     features = network.hyper_synthesis(z, rate, kind)
-    parts = list(_parts(window, b))
+    parts, weight = list(_parts(window, b)), float(lambda_of(rate))
 
     chance = torch.Generator(device).manual_seed(seed)
     y = (window.y * inward).requires_grad_(True)
@@ -90,7 +89,7 @@ def search(network: Network, window: Window, q: float, b: float, steps: int, see
         for part in parts:
             around = window.with_tile(shown * outward)[:, part.above : part.below]
             found = network.synthesis(around, realism, realism, kind)[:, part.first :]
-            (float(lambda_of(rate)) * part.distortion(found + 0.5)).backward()  # type: ignore[no-untyped-call]
+            (weight * part.distortion(found + 0.5)).backward()  # type: ignore[no-untyped-call]
         optimiser.zero_grad()
         torch.autograd.backward((bits, latents), (None, shown.grad))
         optimiser.step()
@@ -164,7 +163,8 @@ def _rounded(
 
 
 def _heat(step: int, steps: int) -> float:
-    return HOT * math.exp(math.log(COLD / HOT) * step / steps)
+    heat: float = HOT * (COLD / HOT) ** (step / steps)
+    return heat
 
 
 def relaxed(x: Tensor, heat: float, chance: torch.Generator) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_a_model_that_cannot_be_searched_is_named_once(nic, picture, tmp_path):
     assert said == ["nic: warning: model small cannot be searched for better latents: encoding without"]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_an_interrupted_search_leaves_no_file(clean_place, pixels):
     Image.fromarray(np.tile(pixels, (8, 5, 1))).save("photo.png")
     process = spawn("encode", "-v", "-e", 9, "photo.png", stderr=subprocess.PIPE)
