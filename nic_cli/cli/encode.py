@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("nic encode photo.png", "writes photo.nic"),
     ("nic encode -q 3 -b 0 photo.jpg -o small.nic", "better and larger, and most faithful"),
-    ("nic encode -e 5 -r album/ -o packed/", "some 7 % smaller at the same quality"),
+    ("nic encode -e 5 -r album/ -o packed/", "5 to 10 % smaller at the same quality"),
     ("nic encode --bpp 0.3 photo.png", "0.3 bits per pixel, never more"),
     (
         "nic encode -r album/ -o packed/ --skip-existing",
