@@ -14,7 +14,7 @@ from torch import Tensor
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.errors import UsageError
 from nic_cli.train.data import Pool
-from nic_cli.train.recipe import Recipe
+from nic_cli.train.recipe import PARTS, Recipe
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.dials import tie
 from nic_cli.transform.exact import Integers
@@ -23,6 +23,7 @@ from nic_cli.transform.network import Network
 from nic_cli.zoo.folder import Parts, read_folder, write_folder
 from nic_cli.zoo.load import Model, folder_of
 
+SHOWING = {"synthesis", "realism"}  # parts that no symbol depends on
 Counts: TypeAlias = NDArray[np.float64]
 
 CODED_Z = 40  # values of z to each side that have an entry; the rest escape
@@ -55,8 +56,8 @@ def export(
 
 
 def kept_tables(recipe: Recipe) -> Tables | None:
-    """The tables of the model that is trained on, where its synthesis alone is: so its files stay its own."""
-    if not recipe.init or any(phase.train != ("synthesis",) for phase in recipe.phases):
+    """The tables of the model that is trained on, where only its synthesis is: so its files stay its own."""
+    if not recipe.init or any(set(phase.train or PARTS) - SHOWING for phase in recipe.phases):
         return None
     parts = read_folder(folder_of(recipe.init))
     return parts.tables if isinstance(parts, Parts) else None
@@ -156,14 +157,21 @@ def _expected(network: Network) -> Counts:
 
 
 def initial(network: Network, name: str) -> None:
-    """Start a network from a model folder or an embedded model; the prior of z starts anew."""
+    """Start a network from a model folder or an embedded model.
+
+    The prior of z starts anew, and so do updates for realism that the model does not have.
+    """
     parts = read_folder(folder_of(name))
     if not isinstance(parts, Parts):
         raise UsageError(
             f"init = {name!r} is a {parts.config.kind} model: only native ones can be trained on"
         )
+    given = dict(parts.network.named_parameters())
     with torch.no_grad():
         for key, p in network.named_parameters():
-            if not key.startswith(("prior.", "scales.")):
-                p.copy_(parts.network.get_parameter(key))
+            begun = key.startswith(("prior.", "scales.")) or (
+                "realism" in key.split(".") and key not in given
+            )
+            if not begun:
+                p.copy_(given[key])
         network.scales.take(parts.integers)

@@ -24,6 +24,7 @@ PARTS = (
     "context",
     "synthesis",
     "prior",
+    "realism",  # what b over 0.5 changes in the synthesis
 )
 
 
@@ -87,8 +88,10 @@ class Phase:
     warmup: float = 0.01  # of the phase
     decay: float = 0.2  # of the phase
     train: tuple[str, ...] = ()  # parts of the network; none named means all
-    realism: tuple[float, ...] = (0.0, 0.0)  # b is drawn between these two, each end a quarter of the time
+    realism: tuple[float, ...] = (0.0, 0.0)  # b is drawn between these two
+    ends: tuple[float, ...] = (0.25, 0.25)  # shares of the steps that draw the lower end and the upper
     turned: float = 0.0  # share of the steps that show another b than the latents are made for
+    made: tuple[float, ...] = ()  # range of what those are made for; none means `realism`
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
     adversarial: Adversarial | None = None
 
@@ -101,8 +104,11 @@ class Phase:
             raise UsageError(f"{where}: share and rate are over 0, steps at least 0")
         if min(self.warmup, self.decay) < 0 or self.warmup + self.decay > 1:
             raise UsageError(f"{where}: warmup and decay are shares of it, 1 together at most")
-        if len(self.realism) != 2 or not 0 <= self.realism[0] <= self.realism[1] <= 1:
-            raise UsageError(f"{where}: realism is two numbers in 0..1, the lower first")
+        for name, between in (("realism", self.realism), ("made", self.made or self.realism)):
+            if len(between) != 2 or not 0 <= between[0] <= between[1] <= 1:
+                raise UsageError(f"{where}: {name} is two numbers in 0..1, the lower first")
+        if len(self.ends) != 2 or min(self.ends) < 0 or sum(self.ends) >= 1:
+            raise UsageError(f"{where}: ends is two shares, from 0 up and under 1 together")
         if not 0 <= self.turned <= 1:
             raise UsageError(f"{where}: turned is a share, 0 to 1")
         Distortion(self.losses)

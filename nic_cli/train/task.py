@@ -67,8 +67,9 @@ class Task:
         self.random = torch.Generator(self.device).manual_seed(seed + 1 + 1000 * self.team.rank)
         self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
         self.steps = torch.zeros((), dtype=torch.long)
-        self.perceptual = Distance(recipe.perceptual, self.device) if recipe.perceptual.network else None
         self.precision = torch.bfloat16 if self.optimiser.bf16 else torch.float32
+        seen = recipe.perceptual
+        self.perceptual = Distance(seen, self.device, self.precision) if seen.network else None
         self.enter(_phase(recipe, options.get("phase")))
 
     def enter(self, phase: Phase) -> None:
@@ -84,7 +85,7 @@ class Task:
         with torch.no_grad():
             for name, p in self.network.named_parameters():
                 p.copy_(self.ema[name])
-                p.requires_grad_(not phase.train or name.split(".")[0] in phase.train)
+                p.requires_grad_(not phase.train or not set(phase.train).isdisjoint(name.split(".")))
                 p.grad = None
                 trained += [(name, p)] if p.requires_grad else []
         self.trained = dict(trained)
@@ -117,9 +118,9 @@ class Task:
         """Gradients and parts of one pass; all its samples share one realism, each has its own rate."""
         x = self.pool.crops(batch, side, self.random).float() / 255
         q = drawn_q(batch, self.network.config.q_top, self.random, self.device)
-        made = b = self._realism()
+        made = b = self._realism(self.phase.realism)
         if self.phase.turned and float(torch.rand(1)) < self.phase.turned:
-            b = self._realism()
+            made = self._realism(self.phase.made or self.phase.realism)
         shown = x.new_tensor([b]) if b != made else None
         out = self.network(x - 0.5, q, x.new_tensor([made]), self.precision, shown)
         found = out.x + 0.5
@@ -135,10 +136,11 @@ class Task:
         loss.backward()  # type: ignore[no-untyped-call]
         return parts | self.adversary.learn(found.detach(), x, q, y, lr_scale)
 
-    def _realism(self) -> float:
-        """A b of the phase's range; its ends are drawn a quarter of the time each, they are the anchors."""
-        low, high = self.phase.realism
-        share = 2 * float(torch.rand(1)) - 0.5 if high > low else 0.0
+    def _realism(self, between: tuple[float, ...]) -> float:
+        """A b of a range; its ends are drawn as often as the phase says, they are the anchors."""
+        low, high = between
+        first, last = self.phase.ends
+        share = (float(torch.rand(1)) - first) / (1 - first - last) if high > low else 0.0
         return low + (high - low) * min(max(share, 0.0), 1.0)
 
     def _clip(self) -> Tensor:

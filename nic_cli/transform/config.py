@@ -38,6 +38,7 @@ class ModelConfig:
     q_top: float = 6.0
     q_anchors: int = 13  # log-gains are interpolated between these, q = 0 to q_top
     b_anchors: int = 3  # realism conditions are interpolated between these, b = 0 to 1
+    realism_rank: int = 0  # of the updates that b over 0.5 mixes into the synthesis; 0 for none
     scales: int = 64  # Gaussian tables of r
     scale_low: float = 0.11  # standard deviation of the first table, in quantiser steps
     scale_high: float = 128.0  # and of the last
@@ -48,8 +49,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type == "int" and not (isinstance(value, int) and 0 < value <= 4096):
-                raise ModelError(f"config.json: {field.name} is {value!r}, not an integer in 1..4096")
+            least = int(field.default != 0)
+            if field.type == "int" and not (isinstance(value, int) and least <= value <= 4096):
+                raise ModelError(f"config.json: {field.name} is {value!r}, not an integer in {least}..4096")
             if field.type == "float" and not (isinstance(value, (int, float)) and 0 < value <= 4096):
                 raise ModelError(f"config.json: {field.name} is {value!r}, not a number in 0..4096")
         if self.kind != "native":

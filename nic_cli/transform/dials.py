@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import Block
+from nic_cli.transform.realism import BlockUpdate, share_of
 
 LAMBDA_LOW = 45.0  # weight of the distortion (squared error of pixels in 0..1) against bpp at q = 0
 START = 0.83  # ln(0.342 sqrt(lambda)) at q = 0: a step near 1/8 of an orthonormal coefficient at mid rate
@@ -57,30 +58,37 @@ class Gains(nn.Module):
 class Conditioned(nn.Module):
     """A block whose depthwise outputs are scaled and shifted by one or two realisms.
 
-    That costs nothing, since both fold into the depthwise layer.
+    That costs nothing, since both fold into the depthwise layer. rank: over 0, the last realism
+    also changes all weights, with updates of that rank.
     """
 
-    def __init__(self, width: int, *anchors: int) -> None:
+    def __init__(self, width: int, *anchors: int, rank: int = 0) -> None:
         super().__init__()
         self.block = Block(width)
         self.scale = nn.Parameter(torch.ones(*anchors, width))
         self.shift = nn.Parameter(torch.zeros(*anchors, width))
+        self.realism = BlockUpdate(width, rank) if rank else None
 
     def forward(self, x: Tensor, *b: Tensor) -> Tensor:
         """x: [N, H, W, C]; b: [1] for each axis of anchors, one realism for the whole batch, in 0..1."""
-        return self.block(x, *self._condition(*b))  # type: ignore[no-any-return]
+        return self.block(x, self._weights(*b))  # type: ignore[no-any-return]
 
     def rows_at(self, *b: Tensor) -> Callable[[Tensor], Tensor]:
-        """The block by rows at one realism, scale and shift folded into its depthwise layer."""
-        kernel, bias = self.block.conditioned(*self._condition(*b))
-        return lambda x: self.block.rows(x, kernel, bias)
+        """The block by rows at one realism, everything folded into its weights."""
+        weights = self._weights(*b)
+        return lambda x: self.block.rows(x, weights)
 
-    def _condition(self, *b: Tensor) -> tuple[Tensor, Tensor]:
+    def _weights(self, *b: Tensor) -> tuple[Tensor, ...]:
         scale: Tensor = self.scale
         shift: Tensor = self.shift
         for at in b:
             scale, shift = interpolate(scale, at, 1.0)[0], interpolate(shift, at, 1.0)[0]
-        return scale, shift
+        weights = self.block.weights
+        if self.realism is not None:
+            share = share_of(b[-1])
+            weights = tuple(w + share * change for w, change in zip(weights, self.realism(), strict=True))
+        kernel, bias, *rest = weights
+        return kernel * scale[:, None, None, None], bias * scale + shift, *rest
 
 
 @torch.no_grad()

@@ -97,32 +97,25 @@ class Block(nn.Module):
         self.reduce = nn.Parameter(torch.randn(width, 2 * width) * 0.3 * (2 * width) ** -0.5)
         self.reduce_bias = nn.Parameter(torch.zeros(width))
 
-    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """x: [N, H, W, C], borders zero. scale, shift: [C], applied after the depthwise layer."""
-        kernel, bias = self.conditioned(scale, shift)
-        rest = (self.expand, self.expand_bias, self.reduce, self.reduce_bias)
-        output: Tensor = _Fused.apply(  # type: ignore[no-untyped-call]
-            x, *(p.to(x.dtype) for p in (kernel, bias, *rest))
-        )
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """Kernel and bias of the depthwise layer, weight and bias of either product."""
+        first = self.depthwise, self.depthwise_bias
+        return *first, self.expand, self.expand_bias, self.reduce, self.reduce_bias
+
+    def forward(self, x: Tensor, weights: tuple[Tensor, ...] | None = None) -> Tensor:
+        """x: [N, H, W, C], borders zero. weights: others than the block's own, in their order."""
+        given = (p.to(x.dtype) for p in (weights or self.weights))
+        output: Tensor = _Fused.apply(x, *given)  # type: ignore[no-untyped-call]
         return output
 
-    def conditioned(self, scale: Tensor | None, shift: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Kernel and bias of the depthwise layer with a scale and shift folded in."""
-        if scale is None or shift is None:
-            return self.depthwise, self.depthwise_bias
-        return self.depthwise * scale[:, None, None, None], self.depthwise_bias * scale + shift
-
-    def rows(self, x: Tensor, kernel: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h, W, C], two rows free.
-
-        kernel, bias: what `conditioned` gives; None for the block's own.
-        """
-        if kernel is None or bias is None:
-            kernel, bias = self.depthwise, self.depthwise_bias
+    def rows(self, x: Tensor, weights: tuple[Tensor, ...] | None = None) -> Tensor:
+        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h, W, C], two rows free."""
+        kernel, bias, expand, expand_bias, reduce, reduce_bias = weights or self.weights
         y = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=(0, 1), groups=x.shape[3])
-        y = F.leaky_relu_(product(y.permute(0, 2, 3, 1), self.expand, self.expand_bias), LEAK)
+        y = F.leaky_relu_(product(y.permute(0, 2, 3, 1), expand, expand_bias), LEAK)
         output = torch.empty_like(x)
-        torch.add(product(y, self.reduce, self.reduce_bias), x[:, 1:-1], out=output[:, 2:])
+        torch.add(product(y, reduce, reduce_bias), x[:, 1:-1], out=output[:, 2:])
         return output
 
 

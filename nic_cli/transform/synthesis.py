@@ -6,7 +6,7 @@ picture shall show, which may be chosen anew for every look at a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +15,40 @@ from torch.nn import functional as F
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, product, shuffle, widened
+from nic_cli.transform.realism import Update, share_of
 from nic_cli.transform.rows import taken, through, with_room, without_room
 
 
 class Tail(nn.Module):
     """A 3x3 convolution to the 192 values of each 8x8 square: overlaps neighbouring squares."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, rank: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(192, width, 3, 3) * 0.1 * (9 * width) ** -0.5)
         self.bias = nn.Parameter(torch.zeros(192))
+        self.realism = Update(192, 9 * width, rank) if rank else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x: [N, H, W, width] -> [N, H, W, 192], borders zero."""
+    def forward(self, x: Tensor, shown: Tensor) -> Tensor:
+        """x: [N, H, W, width]; shown: [1] -> [N, H, W, 192], borders zero."""
         if x.dtype != torch.bfloat16:
-            return self.rows(F.pad(x, (0, 0, 0, 0, 1, 1)))
+            return self.rows_at(shown)(F.pad(x, (0, 0, 0, 0, 1, 1)))
         # In training the last digit is free, and a convolution trains thrice as fast.
-        weight = self.weight.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        weight = self._weight(shown).to(x.dtype).contiguous(memory_format=torch.channels_last)
         y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=1)
         return y.permute(0, 2, 3, 1)
 
-    def rows(self, x: Tensor) -> Tensor:
+    def rows_at(self, shown: Tensor) -> Callable[[Tensor], Tensor]:
+        """The layer by rows at one realism."""
+        weight = self._weight(shown)
+        return lambda x: self._rows(x, weight)
+
+    def _weight(self, shown: Tensor) -> Tensor:
+        if self.realism is None:
+            return self.weight
+        change: Tensor = self.realism()
+        return self.weight + share_of(shown) * change.reshape(self.weight.shape)
+
+    def _rows(self, x: Tensor, weight: Tensor) -> Tensor:
         """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192].
 
         One product over three neighbours for each of three rows: library convolutions choose their
@@ -44,7 +57,7 @@ class Tail(nn.Module):
         height, width = x.shape[1] - 2, x.shape[2]
         wide = F.pad(x, (0, 0, 1, 1))
         beside = torch.cat([wide[:, :, j : j + width] for j in range(3)], 3)
-        above, here, below = self.weight.permute(2, 0, 3, 1).reshape(3, 192, -1).to(x.dtype)
+        above, here, below = weight.permute(2, 0, 3, 1).reshape(3, 192, -1).to(x.dtype)
         y = product(beside[:, :height], above, self.bias.to(x.dtype))
         y += product(beside[:, 1:-1], here)
         y += product(beside[:, 2:], below)
@@ -58,13 +71,15 @@ class Synthesis(nn.Module):
         super().__init__()
         coarse, fine = config.synthesis_coarse, config.synthesis_fine
         self.stem = Dense(config.latent, coarse)
-        anchors = config.b_anchors, config.b_anchors
+        anchors, rank = (config.b_anchors, config.b_anchors), config.realism_rank
         self.coarse = nn.ModuleList(
-            Conditioned(coarse, *anchors) for _ in range(config.synthesis_coarse_depth)
+            Conditioned(coarse, *anchors, rank=rank) for _ in range(config.synthesis_coarse_depth)
         )
         self.up = Dense(coarse, 4 * fine)
-        self.fine = nn.ModuleList(Conditioned(fine, *anchors) for _ in range(config.synthesis_fine_depth))
-        self.tail = Tail(fine)
+        self.fine = nn.ModuleList(
+            Conditioned(fine, *anchors, rank=rank) for _ in range(config.synthesis_fine_depth)
+        )
+        self.tail = Tail(fine, rank)
         self.skip = Dense(config.latent, 768, bias=False)
         # Latents to each side that a pixel depends on: a block sees one square around it, of 16 pixels
         # or of 8, and so does the tail.
@@ -80,7 +95,7 @@ class Synthesis(nn.Module):
         h = shuffle(self.up(h), 2)
         for block in self.fine:
             h = block(h, made, shown)
-        return shuffle(widened(self.tail(h)) + shuffle(self.skip(y), 2), 8)
+        return shuffle(widened(self.tail(h, shown)) + shuffle(self.skip(y), 2), 8)
 
     def stream(self, strips: Iterable[Tensor], made: float, shown: float) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels."""
@@ -98,5 +113,5 @@ class Synthesis(nn.Module):
         h = (with_room(shuffle(self.up(rows), 2)) for rows in map(without_room, h))
         for block in self.fine:
             h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
-        for rows in through(self.tail.rows, h):
+        for rows in through(self.tail.rows_at(realisms[1]), h):
             yield shuffle(rows + taken(skips, rows.shape[1]), 8)

@@ -266,7 +266,8 @@ def test_resuming_from_nothing_is_refused(tmp_path, pictures):
     [("[model]\nlatent = 3", "no name"), ("x = 1\n" + TINY, "x"), (TINY + "\n[data]\n", "not TOML"),
      (TINY.replace("copies", "kopies"), "kopies"), (TINY.replace("latent = 24", "latent = 0"), "latent"),
      (TINY + "[[phase]]\ntrain = ['decoder']", "decoder"), (TINY + "[[phase]]\nrealism = [0.5, 2]", "0..1"), 
-     (TINY + "[[phase]]\nturned = 2", "share"),
+     (TINY + "[[phase]]\nturned = 2", "share"), (TINY + "[[phase]]\nmade = [1.0]", "made"),
+    (TINY + "[[phase]]\nends = [0.5, 0.5]", "ends"),
      (TINY + "[[phase]]\n[phase.losses]\nbeauty = 1", "beauty"), (TINY + "[[phase]]\ndecay = 1.5", "shares"),
      (TINY + "[[phase]]\nsteps = 5\n[[phase]]\n", "not some"), (TINY + "[[phase]]\nshare = 'x'", "float"),
      (TINY.replace("late_batch = 1", "accumulate = 3"), "divide")],
@@ -339,9 +340,35 @@ def test_a_turned_step_trains_like_any_other(recipe):
 
 def test_both_ends_of_a_range_of_realism_are_drawn_most(recipe):
     task = ready(replace(recipe, phases=(Phase("x", realism=(0.25, 0.75)),)))
-    drawn = [task._realism() for _ in range(400)]
+    drawn = [task._realism((0.25, 0.75)) for _ in range(400)]
     assert 0.25 <= min(drawn) and max(drawn) <= 0.75
     assert all(60 < drawn.count(end) < 140 for end in (0.25, 0.75))
+    task.phase = replace(task.phase, ends=(0.0, 0.6))
+    drawn = [task._realism((0.25, 0.75)) for _ in range(400)]
+    assert drawn.count(0.25) == 0 and 190 < drawn.count(0.75) < 290
+
+
+def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path, photographs):
+    """Not a file, and not a pixel that is shown at b = 0.5 or below; above, pixels alone."""
+    task = ready(recipe)
+    export(task.network, task.release(), task.pool, tmp_path / "tiny", crops=4)
+    phases = (Phase("on", steps=2, train=("realism",), realism=(0.5, 1.0), turned=0.5, made=(0.0, 0.5)),)
+    model = replace(recipe.model, realism_rank=4)
+    further = replace(recipe, model=model, init=str(tmp_path / "tiny"), phases=phases)
+    task = ready(further)
+    for _ in range(6):
+        task.step(1.0, 0.0)
+    tables = kept_tables(further)
+    export(task.network, task.release(), task.pool, tmp_path / "real", realism=1.0, tables=tables)
+    before, after = (load(str(tmp_path / name), "cpu") for name in ("tiny", "real"))
+    assert before.id == after.id and after.config.realism_rank == 4
+    picture = from_array(photographs["coffee"])
+    for made in (0.0, 1.0):
+        data = [file.pack(codec.encode(picture, model, q=3.0, b=made)) for model in (before, after)]
+        assert data[0] == data[1]
+        for shown, same in ((0.0, True), (0.5, True), (0.75, False), (1.0, False)):
+            pixels = [codec.decode(file.unpack(data[0]), m, b=shown).pixels for m in (before, after)]
+            assert np.array_equal(*pixels) == same, (made, shown)
 
 
 def test_a_unit_below_zero_everywhere_finds_back():

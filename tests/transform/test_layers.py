@@ -110,8 +110,27 @@ def test_gains_and_conditions_meet_their_anchors_of_realism():
     assert torch.allclose(inward[0, 0, 0].log(), gains.inward[1, -1], atol=1e-5)
     x = torch.randn(1, 5, 5, 4)
     found = block(x, torch.tensor([0.5]), torch.tensor([0.25]))
-    middle = [(p[1, 0] + p[1, 1]) / 2 for p in (block.scale, block.shift)]
-    assert torch.allclose(found, block.block(x, *middle), atol=1e-5)
+    scale, shift = ((p[1, 0] + p[1, 1]) / 2 for p in (block.scale, block.shift))
+    kernel, bias, *rest = block.block.weights
+    folded = kernel * scale[:, None, None, None], bias * scale + shift, *rest
+    assert torch.allclose(found, block.block(x, folded), atol=1e-5)
+
+
+def test_updates_for_realism_leave_everything_up_to_the_middle_as_it_was():
+    """To the last bit; from there on all weights change, evenly with b."""
+    torch.manual_seed(0)
+    plain, updated = Conditioned(4, 3, 3), Conditioned(4, 3, 3, rank=2)
+    updated.load_state_dict(plain.state_dict(), strict=False)
+    x, made = torch.randn(1, 5, 5, 4), torch.tensor([0.2])
+    at = {b: torch.tensor([b]) for b in (0.0, 0.5, 0.6, 0.75, 1.0)}
+    assert all(torch.equal(plain(x, made, b), updated(x, made, b)) for b in at.values())  # none at first
+    for p in updated.realism.parameters():
+        torch.nn.init.normal_(p)
+    assert all(torch.equal(plain(x, made, at[b]), updated(x, made, at[b])) for b in (0.0, 0.5))
+    assert not any(torch.allclose(plain(x, made, at[b]), updated(x, made, at[b])) for b in (0.6, 1.0))
+    before, half, whole = (updated._weights(made, at[b]) for b in (0.5, 0.75, 1.0))
+    for a, b, c in zip(before, half, whole, strict=True):
+        assert not torch.allclose(a, c) and torch.allclose(b, (a + c) / 2, atol=1e-5)
 
 
 @pytest.mark.parametrize(

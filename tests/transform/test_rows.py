@@ -8,18 +8,21 @@ import torch
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.network import Network
+from nic_cli.transform.realism import Update
 
-MADE, SHOWN = torch.tensor([0.75]), torch.tensor([0.3])
+MADE = torch.tensor([0.75])
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    network = Network(ModelConfig("test")).requires_grad_(False)
+    network = Network(ModelConfig("test", realism_rank=4)).requires_grad_(False)
     for module in network.modules():
         if isinstance(module, Conditioned):  # so that each realism is another network
             module.scale.add_(torch.randn_like(module.scale), alpha=0.3)
             module.shift.add_(torch.randn_like(module.shift), alpha=0.3)
+        if isinstance(module, Update):
+            torch.nn.init.normal_(module.wide, std=0.02)
     return network
 
 
@@ -41,11 +44,12 @@ def test_streamed_analysis_equals_the_whole_picture(network, rows):
     assert torch.equal(whole, streamed)
 
 
+@pytest.mark.parametrize("shown", [0.3, 0.8])
 @pytest.mark.parametrize("rows", [1, 3, 8, 20])
-def test_streamed_synthesis_equals_the_whole_picture(network, rows):
+def test_streamed_synthesis_equals_the_whole_picture(network, rows, shown):
     y = torch.randn(1, 20, 12, 256)
-    whole = network.synthesis(y, MADE, SHOWN)
-    streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.75, 0.3)), 1)
+    whole = network.synthesis(y, MADE, torch.tensor([shown]))
+    streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.75, shown)), 1)
     assert torch.equal(whole, streamed)
 
 
