@@ -18,13 +18,20 @@ EXAMPLES = (
     ),
     ("nic train recipe.toml --data photos/ --work run/ --resume --time 22m", "goes on for 22 minutes"),
     ("nic train tune.toml --data scans/ --init iris --work tuned/", "fine-tunes the embedded model"),
+    (
+        "nic train decoder --data scans/ --init my-hific --work tuned/",
+        "teaches the decoder of an imported model; its files stay what they are",
+    ),
 )
 INTERRUPTED = 130  # the trainer itself takes Ctrl-C, to save what it has
 
 
 def train(
     recipe: Annotated[
-        Path, typer.Argument(metavar="RECIPE", show_default=False, help="The recipe, a TOML file.")
+        Path,
+        typer.Argument(
+            metavar="RECIPE", show_default=False, help="The recipe: a TOML file, or crdr or decoder."
+        ),
     ],
     data: Annotated[
         list[Path] | None,

@@ -58,14 +58,14 @@ class Adversarial:
     r1: float = 0.0  # weight of the penalty on their slope at real pictures
     frozen: int = 0  # first layers that do not learn: for fine-tuning from `init`
     init: str = ""  # critics.safetensors of another training
-    backbone: str = ""  # weights of EfficientNet-Lite0, for the critic `projected`
+    backbone: str = ""  # weights of EfficientNet-Lite0, for `projected`; those of its package if none
+    # The decoder is to look as real as its own picture one q higher, and only at the top as the original.
+    higher: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
         if not self.critics or set(self.critics) - set(CRITICS):
             raise UsageError(f"critics {', '.join(self.critics)}: give some of {', '.join(CRITICS)}")
-        if "projected" in self.critics and not self.backbone:
-            raise UsageError("the critic projected needs backbone, the path of EfficientNet-Lite0's weights")
         if self.form not in FORMS:
             raise UsageError(f"adversarial form {self.form!r}: give one of {', '.join(FORMS)}")
         numbers = (*self.share, self.matching, self.r1, self.alone, self.ramp, self.frozen)
@@ -84,9 +84,12 @@ class Adversary:
         team: Team,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        self.given, self.q_top, self.team, self.precision = given, q_top, team, precision
+        self.given, self.team, self.precision = given, team, precision
+        self.q_top = max(q_top, 1.0)  # a model of one rate has a q of 0 alone
         made = {name: make(name, latent, given.backbone, team.device) for name in given.critics}
+        # Channels last: convolutions in bfloat16 take two thirds of the time on a CPU.
         self.critics = nn.ModuleDict(made).to(team.device)
+        self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if given.init:
             self._load(load_file(Path(given.init)))
         for critic in self.critics.values():
@@ -114,9 +117,9 @@ class Adversary:
         total = torch.zeros_like(found)
         for critic in self.critics.values():
             leaf = found.detach().requires_grad_()
-            fake = self._seen(critic, planes(leaf), q, y)
+            fake = self._seen(critic, _seen_by(leaf), q, y)
             with torch.no_grad():
-                real = self._seen(critic, planes(wanted), q, y)
+                real = self._seen(critic, _seen_by(wanted), q, y)
             lowered = self.fooled(real[-1], fake[-1])
             if self.given.matching:
                 apart = [F.l1_loss(b, a) for a, b in zip(real[:-1], fake[:-1], strict=True)]
@@ -129,18 +132,21 @@ class Adversary:
         """One step of the critics; scale: of their rate. Returns loss and mean gap of their scores."""
         self.optimiser.zero_grad(set_to_none=True)
         loss, gap = found.new_zeros(()), found.new_zeros(())
-        real_picture = planes(wanted).requires_grad_(self.given.r1 > 0)
+        real_picture = _seen_by(wanted).requires_grad_(self.given.r1 > 0)
         for critic in self.critics.values():
             real = self._seen(critic, real_picture, q, y)[-1]
-            fake = self._seen(critic, planes(found), q, y)[-1]
+            fake = self._seen(critic, _seen_by(found), q, y)[-1]
             loss = loss + self.judged(real, fake)
             gap = gap + (real.mean() - fake.mean()).detach()
             if self.given.r1:
                 (slope,) = torch.autograd.grad(real.sum(), real_picture, create_graph=True)
                 loss = loss + 0.5 * self.given.r1 * slope.square().sum((1, 2, 3)).mean()
         loss.backward()  # type: ignore[no-untyped-call]
-        grads = [p.grad for p in self.critics.parameters() if p.grad is not None]
-        self.team.average(grads)
+        if self.team.count > 1:
+            learning = [p for p in self.critics.parameters() if p.requires_grad]
+            for p in learning:  # critics of rates that only another process has drawn
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+            self.team.average([p.grad for p in learning if p.grad is not None])
         norm = nn.utils.clip_grad_norm_(self.critics.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             for group in self.optimiser.param_groups:
@@ -186,6 +192,11 @@ class Adversary:
 def scaled(pull: Tensor, gradient: Tensor, share: float) -> Tensor:
     """`pull` [N, H, W, 3] in each sample at a share of the length that `gradient` has there."""
     return pull * (share * _length(gradient) / (_length(pull) + 1e-20))
+
+
+def _seen_by(pixels: Tensor) -> Tensor:
+    """[N, H, W, 3] -> [N, 3, H, W], channels last in memory."""
+    return planes(pixels).contiguous(memory_format=torch.channels_last)
 
 
 def _length(x: Tensor) -> Tensor:

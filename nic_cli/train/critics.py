@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from nic_cli.train.losses.perceptual import packaged
 from nic_cli.train.losses.texture import haar
 from nic_cli.train.projected import Backbone, Projected
 
@@ -62,13 +63,48 @@ class Patch(nn.Module):
         return [*features, self.head(h)]
 
 
-def make(name: str, latent: int, backbone: str, device: str) -> Patch | Projected:
+class PerRate(nn.Module):
+    """CRDR's critics (Iwai et al., WACV 2024): one for each of five rates, which see pictures alone.
+
+    Nothing is normalised and nothing shared; a sample goes to the critic of the rate nearest to its own.
+    """
+
+    def __init__(self, copies: int = 5, width: int = 64) -> None:
+        super().__init__()
+        sizes, inputs = [], 3
+        for outputs in (width, 2 * width, 4 * width, 8 * width):
+            sizes += [(inputs, outputs, 1), (outputs, outputs, 2)]
+            inputs = outputs
+        self.layers = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for _ in range(copies)) for i, o, stride in sizes
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(inputs, 1, 3, padding=1) for _ in range(copies))
+
+    def forward(self, x: Tensor, q: Tensor, y: Tensor) -> list[Tensor]:
+        """As of `Patch`; scores: [N, 1, H/16, W/16]."""
+        nearest = (q * (len(self.heads) - 1)).round().long()
+        order = nearest.argsort(stable=True)
+        found: list[list[Tensor]] = []
+        for copy in sorted(set(nearest.tolist())):
+            h, features = 2 * x[nearest == copy] - 1, []
+            for layer in self.layers:
+                h = F.leaky_relu(layer[copy](h), SLOPE)  # type: ignore[index]
+                features.append(h)
+            found.append([*features, self.heads[copy](h)])
+        back = order.argsort()
+        return [torch.cat(parts)[back] for parts in zip(*found, strict=True)]
+
+
+def make(name: str, latent: int, backbone: str, device: str) -> nn.Module:
     """A critic by name: `patch` sees pictures, `context` latents too, `grain` the finest details.
 
-    `projected` sees features of the network whose weights lie at `backbone`.
+    `projected` sees features of EfficientNet-Lite0, whose weights lie at `backbone` or in its package;
+    `per_rate` is five critics, each of one rate.
     """
     if name == "projected":
-        return Projected(Backbone(Path(backbone), device))
+        return Projected(Backbone(Path(backbone) if backbone else packaged("efficientnet"), device))
+    if name == "per_rate":
+        return PerRate()
     if name == "context":
         return Patch((2, 2, 2, 1), context=latent)
     if name == "grain":
@@ -76,4 +112,4 @@ def make(name: str, latent: int, backbone: str, device: str) -> Patch | Projecte
     return Patch((2, 2, 2, 1))
 
 
-CRITICS = ("patch", "context", "grain", "projected")
+CRITICS = ("patch", "context", "grain", "projected", "per_rate")

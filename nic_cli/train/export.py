@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
-from nic_cli.errors import UsageError
 from nic_cli.train.data import Pool
+from nic_cli.train.imported import Imported
 from nic_cli.train.recipe import PARTS, Recipe
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.dials import tie
@@ -35,7 +35,7 @@ probability of zero; tables of r are wider and smoother, and theirs is the bette
 
 
 def export(
-    network: Network,
+    network: Network | Imported,
     weights: dict[str, Tensor],
     pool: Pool,
     folder: Path,
@@ -49,6 +49,9 @@ def export(
     realism: the highest b that was trained; all above give what it gives. tables: None for some that are
     counted on training crops, so many.
     """
+    if isinstance(network, Imported):
+        network.export(weights, folder)
+        return
     averaged = _with(network, weights, realism)
     if tables is None:
         tables = coding_tables(averaged, _counts(averaged, pool, crops, realism))
@@ -64,7 +67,7 @@ def kept_tables(recipe: Recipe) -> Tables | None:
 
 
 def snapshot(
-    network: Network,
+    network: Network | Imported,
     weights: dict[str, Tensor],
     device: str,
     *,
@@ -75,6 +78,8 @@ def snapshot(
 
     tables: None for the distributions that training assumes.
     """
+    if isinstance(network, Imported):
+        return network.snapshot(weights, device)
     averaged = _with(network, weights, realism).cpu()
     tables = coding_tables(averaged) if tables is None else tables
     integers = Integers.of(averaged.scales).to(torch.float32, device)
@@ -154,24 +159,3 @@ def _expected(network: Network) -> Counts:
     q = torch.linspace(0, network.config.q_top, network.config.q_anchors)
     bits = torch.cat([network.prior.cpu()(values, one[None]) for one in q])
     return torch.exp2(-bits)[:, 0].transpose(1, 2).double().numpy()
-
-
-def initial(network: Network, name: str) -> None:
-    """Start a network from a model folder or an embedded model.
-
-    The prior of z starts anew, and so do updates for realism that the model does not have.
-    """
-    parts = read_folder(folder_of(name))
-    if not isinstance(parts, Parts):
-        raise UsageError(
-            f"init = {name!r} is a {parts.config.kind} model: only native ones can be trained on"
-        )
-    given = dict(parts.network.named_parameters())
-    with torch.no_grad():
-        for key, p in network.named_parameters():
-            begun = key.startswith(("prior.", "scales.")) or (
-                "realism" in key.split(".") and key not in given
-            )
-            if not begun:
-                p.copy_(given[key])
-        network.scales.take(parts.integers)

@@ -125,7 +125,8 @@ def _folded(
     scale = given[f"{norm}.weight"] / (given[f"{norm}.running_var"] + EPSILON).sqrt()
     bias = given[f"{norm}.bias"] - given[f"{norm}.running_mean"] * scale
     weight = given[f"{name}.weight"] * scale[:, None, None, None]
-    return weight.float().to(device), bias.float().to(device), stride, groups, rectified
+    weight = weight.float().to(device).contiguous(memory_format=torch.channels_last)
+    return weight, bias.float().to(device), stride, groups, rectified
 
 
 def _convolved(h: Tensor, weight: Tensor, bias: Tensor, stride: int, groups: int, rectified: bool) -> Tensor:

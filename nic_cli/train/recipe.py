@@ -15,6 +15,8 @@ from nic_cli.train.losses.distortion import Distortion
 from nic_cli.train.losses.perceptual import Perceptual
 from nic_cli.transform.config import ModelConfig
 
+IMPORTED = "imported"
+SHIPPED = Path(__file__).parent / "recipes"
 PARTS = (
     "analysis",
     "gains",
@@ -26,6 +28,14 @@ PARTS = (
     "prior",
     "realism",  # what b over 0.5 changes in the synthesis
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Instead of a `ModelConfig`: the model of `init` was imported, and its decoder alone is trained."""
+
+    name: str
+    kind: str = IMPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class Phase:
     ends: tuple[float, ...] = (0.25, 0.25)  # shares of the steps that draw the lower end and the upper
     turned: float = 0.0  # share of the steps that show another b than the latents are made for
     made: tuple[float, ...] = ()  # range of what those are made for; none means `realism`
+    rates: tuple[float, ...] = ()  # q is drawn evenly between these two; none means all, the highest seldom
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
     adversarial: Adversarial | None = None
 
@@ -107,6 +118,8 @@ class Phase:
         for name, between in (("realism", self.realism), ("made", self.made or self.realism)):
             if len(between) != 2 or not 0 <= between[0] <= between[1] <= 1:
                 raise UsageError(f"{where}: {name} is two numbers in 0..1, the lower first")
+        if self.rates and (len(self.rates) != 2 or not 0 <= self.rates[0] <= self.rates[1]):
+            raise UsageError(f"{where}: rates is two numbers from 0 up, the lower first")
         if len(self.ends) != 2 or min(self.ends) < 0 or sum(self.ends) >= 1:
             raise UsageError(f"{where}: ends is two shares, from 0 up and under 1 together")
         if not 0 <= self.turned <= 1:
@@ -121,7 +134,7 @@ class Recipe:
     perceptual: the network of the loss of that name; judge: the one that validation measures with.
     """
 
-    model: ModelConfig
+    model: ModelConfig | Given
     init: str = ""
     data: Data = field(default_factory=Data)
     schedule: Schedule = field(default_factory=Schedule)
@@ -134,6 +147,10 @@ class Recipe:
         """Refuse phases of different measures."""
         if not self.phases or any(bool(p.steps) != bool(self.phases[0].steps) for p in self.phases):
             raise UsageError("phases have a share each, or steps each: not some this and some that")
+        if isinstance(self.model, Given) and any(p.train != ("synthesis",) for p in self.phases):
+            raise UsageError(
+                'an imported model trains its decoder alone: each phase has train = ["synthesis"]'
+            )
         if any("perceptual" in p.losses for p in self.phases) and not self.perceptual.network:
             raise UsageError("the loss perceptual needs a table [perceptual] with network and path")
         if self.judge.network and self.judge.network == self.perceptual.network:
@@ -146,7 +163,12 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
-        """Read a recipe; UsageError names the file and the key that is wrong."""
+        """Read a recipe, or one of those in recipes/ by its name.
+
+        UsageError names the file and the key that is wrong.
+        """
+        if path.name == str(path) and not path.exists() and (SHIPPED / f"{path}.toml").exists():
+            path = SHIPPED / f"{path}.toml"
         if sys.version_info >= (3, 11):
             import tomllib
         else:
@@ -161,7 +183,7 @@ class Recipe:
             raise UsageError(f"{path}: the table [model] gives no name")
         try:
             return cls(
-                model=ModelConfig(**table.pop("model", {})),
+                model=_model(table.pop("model", {})),
                 init=str(table.pop("init", "")),
                 data=_filled(Data, table.pop("data", {})),
                 schedule=_filled(Schedule, table.pop("schedule", {})),
@@ -176,9 +198,13 @@ class Recipe:
             raise UsageError(f"{path}: {said}") from None
 
 
+def _model(table: dict[str, Any]) -> ModelConfig | Given:
+    return Given(**table) if table.get("kind") == IMPORTED else ModelConfig(**table)
+
+
 def _network(table: dict[str, Any], folder: Path) -> Perceptual:
     given = cast(Perceptual, _filled(Perceptual, table))
-    return replace(given, path=str(folder / given.path)) if given.network else given
+    return replace(given, path=str(folder / given.path)) if given.path else given
 
 
 def _phase(table: dict[str, Any], folder: Path) -> Phase:

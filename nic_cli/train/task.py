@@ -21,7 +21,7 @@ from nic_cli.train.losses.perceptual import Distance
 from nic_cli.train.losses.rate import drawn_q, rate_distortion
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
-from nic_cli.train.start import start_from_components
+from nic_cli.train.start import begun
 from nic_cli.train.team import Team
 from nic_cli.transform.network import Network
 
@@ -55,14 +55,7 @@ class Task:
         seed = self.optimiser.seed
         torch.manual_seed(seed)
         self.pool = Pool(recipe.data, self.device, seed)
-        self.network = Network(recipe.model)
-        if recipe.init:
-            from nic_cli.train.export import initial
-
-            initial(self.network, recipe.init)
-        else:
-            start_from_components(self.network, self.pool)
-        self.network.to(self.device)
+        self.network = begun(recipe, self.pool, self.device).to(self.device)
         torch.manual_seed(seed + 1000 * self.team.rank)
         self.random = torch.Generator(self.device).manual_seed(seed + 1 + 1000 * self.team.rank)
         self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
@@ -89,10 +82,12 @@ class Task:
                 p.grad = None
                 trained += [(name, p)] if p.requires_grad else []
         self.trained = dict(trained)
-        dense = [item for item in trained if item[1].ndim > 1 and _is_dense(*item)]
+        ours = isinstance(self.network, Network)  # decoders of others learn by Adam, as they did
+        dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]
         chosen = {name for name, _ in dense}
         rest = [item for item in trained if item[0] not in chosen]
-        self.muon, self.adam = Muon(dense, SLOW), Adam(rest, {n: FAINT for n, _ in rest if _is_faint(n)})
+        faint = {name: FAINT for name, _ in rest if ours and _is_faint(name)}
+        self.muon, self.adam = Muon(dense, SLOW), Adam(rest, faint)
 
     def step(self, lr_scale: float, decay_frac: float) -> dict[str, Tensor]:
         """One step at a share of the peak rates; the last part of the decay takes larger crops."""
@@ -117,7 +112,7 @@ class Task:
     def _backward(self, batch: int, side: int, lr_scale: float) -> dict[str, Tensor]:
         """Gradients and parts of one pass; all its samples share one realism, each has its own rate."""
         x = self.pool.crops(batch, side, self.random).float() / 255
-        q = drawn_q(batch, self.network.config.q_top, self.random, self.device)
+        q = drawn_q(batch, self.network.config.q_top, self.random, self.device, self.phase.rates)
         made = b = self._realism(self.phase.realism)
         if self.phase.turned and float(torch.rand(1)) < self.phase.turned:
             made = self._realism(self.phase.made or self.phase.realism)
@@ -132,9 +127,18 @@ class Task:
         y = out.y.detach().permute(0, 3, 1, 2)
         if (share := self.adversary.share(b)) > 0:
             (gradient,) = torch.autograd.grad(loss, found, retain_graph=True)
-            loss = loss + (found * scaled(self.adversary.pull(found, x, q, y), gradient, share)).sum()
+            wanted = self._better(x, q, made, shown) if self.adversary.given.higher else x
+            loss = loss + (found * scaled(self.adversary.pull(found, wanted, q, y), gradient, share)).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return parts | self.adversary.learn(found.detach(), x, q, y, lr_scale)
+
+    @torch.no_grad()
+    def _better(self, x: Tensor, q: Tensor, made: float, shown: Tensor | None) -> Tensor:
+        """What a picture looks like one q higher; at the top the picture itself (CRDR, section 3.3)."""
+        top, above = self.network.config.q_top, q + 1
+        given = above.clamp(max=top), x.new_tensor([made]), self.precision, shown, False
+        better = self.network(x - 0.5, *given).x + 0.5
+        return torch.where((above > top)[:, None, None, None], x, better)
 
     def _realism(self, between: tuple[float, ...]) -> float:
         """A b of a range; its ends are drawn as often as the phase says, they are the anchors."""

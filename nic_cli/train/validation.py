@@ -14,6 +14,7 @@ from nic_cli.container import file
 from nic_cli.image.reading import from_array
 from nic_cli.train.data import decoded, files
 from nic_cli.train.export import kept_tables, snapshot
+from nic_cli.train.imported import Imported
 from nic_cli.train.losses.fidelity import dissimilarity
 from nic_cli.train.losses.perceptual import Distance
 from nic_cli.train.recipe import Recipe
@@ -23,7 +24,9 @@ from nic_cli.transform.structure import structure
 RATES, REALISMS = (0.0, 1.5, 3.0, 4.5), (0.0, 0.5, 1.0)
 
 
-def validate(network: Network, weights: dict[str, Tensor], recipe: Recipe, device: str) -> dict[str, float]:
+def validate(
+    network: Network | Imported, weights: dict[str, Tensor], recipe: Recipe, device: str
+) -> dict[str, float]:
     """Means over the validation pictures at a few q, and at each b of 0, 0.5 and 1 that is trained.
 
     bpp of whole files, PSNR, MS-SSIM in dB, structure and the judge's distance (0 is best) as names

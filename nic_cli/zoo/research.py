@@ -8,6 +8,7 @@ weights may change a file, never what a file means.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load, load_file, save, save_file
 from torch import Tensor
 
 from nic_cli.entropy.tables import Tables, pack_tables
@@ -26,7 +27,7 @@ from nic_cli.transform.research.density import widened
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import SYSTEMS, System
 from nic_cli.zoo.checkpoints import fill, options_of
-from nic_cli.zoo.table import CONFIG, WEIGHTS
+from nic_cli.zoo.table import CARD, CONFIG, WEIGHTS
 
 TABLE_PARTS = ("lows", "sizes", "frequencies")
 
@@ -51,6 +52,26 @@ def write_research(
     config = replace(config, id=identity(config, partial(read_tensors, folder)))
     (folder / CONFIG).write_text(config.to_json())
     return config
+
+
+def rewrite(parts: ResearchParts, folder: Path, name: str, weights: Mapping[str, Tensor]) -> None:
+    """Write a model of one checkpoint anew with other weights, in the precision of the old ones.
+
+    Its id stays, so none may be a part that symbols turn into latents by.
+    """
+    config = replace(parts.config, name=name)
+    tensors = parts.read(WEIGHTS)
+    for key, tensor in weights.items():
+        if key.startswith(SYSTEMS[config.kind].binding):
+            raise ValueError(f"{key} decides what files mean")
+        tensors[key] = tensor.detach().to("cpu", tensors[key].dtype).contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(config.to_json())
+    (folder / WEIGHTS).write_bytes(save(tensors))
+    (folder / CARD).write_text(
+        f"---\nlicense: other\nlicense_name: {json.dumps(config.licence)}\n---\n\n# {name}\n\n"
+        f"{parts.config.name}, whose decoder `nic train` went on training. It decodes the same files.\n"
+    )
 
 
 def identity(config: ResearchConfig, read: Callable[[str], dict[str, Tensor]]) -> str:

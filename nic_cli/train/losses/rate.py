@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,12 +15,17 @@ from nic_cli.transform.network import Pass
 MIDDLE = 450.0
 
 
-def drawn_q(count: int, q_top: float, random: torch.Generator, device: str) -> Tensor:
-    """Rates of a batch: q evenly, but thrice as seldom in the top quarter.
+def drawn_q(
+    count: int, q_top: float, random: torch.Generator, device: str, between: Sequence[float] = ()
+) -> Tensor:
+    """Rates of a batch: evenly between two, or all, but thrice as seldom in the top quarter.
 
     There the squared error weighs so much that its gradients drown those of the rates people use.
     """
     u = torch.rand(count, generator=random, device=device)
+    if between:
+        low, high = between
+        return low + (high - low) * u
     often, below = 0.9, 0.75
     share = torch.where(u < often, u / often * below, below + (u - often) / (1 - often) * (1 - below))
     return q_top * share

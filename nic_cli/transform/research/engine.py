@@ -64,9 +64,13 @@ class Engine:
         found = banded(tensors, run, 16, system.encoder_reach, AREA)
         return iter([_mirrored(torch.cat(list(found), 1))]) if system.mirrors else found
 
-    @torch.inference_mode()
     def quantise(self, y: Tensor, q: float, b: float) -> Symbols:
         """One tile of latents [1, h, w, latent] -> its symbols at rate q."""
+        return self.coded(y, q)[0]
+
+    @torch.inference_mode()
+    def coded(self, y: Tensor, q: float) -> tuple[Symbols, Tensor]:
+        """One tile of latents [1, h, w, latent] -> its symbols at rate q, and what they decode to."""
         system = self.system(q)
         _, height, width, channels = y.shape
         medians = system.medians[None, :, None, None].cpu()
@@ -89,10 +93,11 @@ class Engine:
             parts.append((tables.astype(np.uint16) + first, whole))
             return symbols
 
-        system.latents(z.double() + medians.double(), q, reveal)
+        latents = system.latents(z.double() + medians.double(), q, reveal).permute(0, 2, 3, 1)
         places = np.flatnonzero(notes != UNKNOWN).tolist()
         noted = tuple((place, int(notes.reshape(-1)[place])) for place in places)
-        return Symbols(z_array, r.reshape(height, width, -1), tuple(parts), noted)
+        symbols = Symbols(z_array, r.reshape(height, width, -1), tuple(parts), noted)
+        return symbols, latents.to(self.device)
 
     @torch.inference_mode()
     def parse(

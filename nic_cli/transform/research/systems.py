@@ -29,6 +29,7 @@ class System(nn.Module):
     kind: ClassVar[str]
     binding: ClassVar[tuple[str, ...]]  # parts that turn symbols into latents, and their tensors
     wide: ClassVar[tuple[str, ...]]  # those of them that hold their weights in float64
+    shown: ClassVar[tuple[str, ...]] = ("decoder",)  # those that turn latents into pixels
     latent: int
     hyper: int
     multiple: ClassVar[int] = 64  # that the sides of a picture are extended to
@@ -140,7 +141,7 @@ class Qvrf(QVRF, System):
 
     kind, border = "qvrf", "zero"
     binding = ("Gain", "h_s.", "context_prediction.", "entropy_parameters.", "entropy_bottleneck.")
-    wide = ("h_s.",)
+    wide, shown = ("h_s.",), ("g_s",)
     encoder_reach, decoder_reach = 8, (11,)
 
     def __init__(self, levels: int = 8, width: int = 192) -> None:
@@ -177,7 +178,7 @@ class Hific(HiFiC, System):
     """One rate a checkpoint; normalised: pixels in -1..1 and tanh; logistic: of the latents' density."""
 
     kind, latent, hyper, multiple, mirrors = "hific", 220, 320, 16, True
-    wide = ("Hyperprior.synthesis_mu.", "Hyperprior.synthesis_std.")
+    wide, shown = ("Hyperprior.synthesis_mu.", "Hyperprior.synthesis_std."), ("Generator",)
     binding = (*wide, "Hyperprior.hyperlatent_likelihood.")
     encoder_reach, decoder_reach = 3, (19, 2)
 
@@ -229,7 +230,7 @@ class Msillm(MSILLM, System):
         super().__init__()
         self.pair, self._mixed = pair, (-1.0, self.decoder)
         if pair:
-            self.realistic = IllmDecoder()
+            self.realistic, self.shown = IllmDecoder(), ("decoder", "realistic")  # type: ignore[misc]
 
     def encode(self, x: Tensor, q: float) -> Tensor:
         return self.encoder(x)  # type: ignore[no-any-return]
