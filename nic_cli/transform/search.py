@@ -22,6 +22,7 @@ from torch import Tensor
 from nic_cli.transform.context import merged, phase_of
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.network import Network, gaussian_bits
+from nic_cli.transform.realism import MIDDLE
 from nic_cli.transform.structure import Structure
 from nic_cli.types import IndexArray, IntArray
 
@@ -71,7 +72,8 @@ def search(network: Network, window: Window, q: float, b: float, steps: int, see
     under them, and lost 0.8 to 2 % of rate.
     """
     device, kind = window.y.device, precision(window.y.device)
-    rate, realism = (torch.tensor([dial], device=device) for dial in (q, b))
+    # What b over 0.5 shows is invented, and nothing to search against: there latents serve the structure.
+    rate, realism, shown = (torch.tensor([dial], device=device) for dial in (q, b, min(b, MIDDLE)))
     inward, outward = network.gains(rate, realism)
     tables = torch.from_numpy(window.tables).to(device)[None]
     skipped, sigma = tables < network.config.skip, network.sigma(tables)
@@ -85,13 +87,13 @@ def search(network: Network, window: Window, q: float, b: float, steps: int, see
     for step in range(steps):
         latents, r = _rounded(network, features, y, skipped, _heat(step, steps), chance)
         bits = gaussian_bits(r, sigma).masked_fill(skipped, 0).sum()
-        shown = latents.detach().requires_grad_(True)
+        seen = latents.detach().requires_grad_(True)
         for part in parts:
-            around = window.with_tile(shown * outward)[:, part.above : part.below]
-            found = network.synthesis(around, realism, realism, kind)[:, part.first :]
+            around = window.with_tile(seen * outward)[:, part.above : part.below]
+            found = network.synthesis(around, realism, shown, kind)[:, part.first :]
             (weight * part.distortion(found + 0.5)).backward()  # type: ignore[no-untyped-call]
         optimiser.zero_grad()
-        torch.autograd.backward((bits, latents), (None, shown.grad))
+        torch.autograd.backward((bits, latents), (None, seen.grad))
         optimiser.step()
         told()
     better: Tensor = y.detach() / inward

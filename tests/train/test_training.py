@@ -370,6 +370,8 @@ def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path
         for shown, same in ((0.0, True), (0.5, True), (0.75, False), (1.0, False)):
             pixels = [codec.decode(file.unpack(data[0]), m, b=shown).pixels for m in (before, after)]
             assert np.array_equal(*pixels) == same, (made, shown)
+    searched = [file.pack(codec.encode(picture, m, q=3.0, b=1.0, effort=2)) for m in (before, after)]
+    assert searched[0] == searched[1] != data[0]
 
 
 def test_rates_are_drawn_from_the_range_of_the_phase(recipe):
