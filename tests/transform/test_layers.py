@@ -25,15 +25,11 @@ def test_a_block_is_its_formula():
 
 def test_the_gradients_of_a_block_are_right():
     torch.manual_seed(0)
-    block, x = Block(3).double(), torch.randn(1, 4, 3, 3, dtype=torch.float64, requires_grad=True)
-    scale = torch.rand(3, dtype=torch.float64, requires_grad=True)
-    shift = torch.randn(3, dtype=torch.float64, requires_grad=True)
-    block.requires_grad_(True)
-
-    def run(x, scale, shift, *_):
-        return block(x, scale, shift)
-
-    assert torch.autograd.gradcheck(run, (x, scale, shift, *block.parameters()))
+    block, x = Conditioned(3, 2, rank=1), torch.randn(1, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    for p in block.double().realism.parameters():
+        torch.nn.init.normal_(p)
+    b = torch.tensor([0.8], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x, *_: block(x, b), (x, *block.parameters()))
 
 
 def test_a_frozen_block_gives_the_same_gradient_to_its_input():
