@@ -1,4 +1,4 @@
-"""An imported system whose decoder goes on learning, as MS-ILLM's did (Muckley et al., ICML 2023, 4.2).
+"""An imported system whose decoder goes on learning, as MS-ILLM's did (Muckley et al., ICML 2023).
 
 Encoder and entropy model stay as their authors left them, so files stay what they are and only show
 anew. Latents therefore come from the engine that codes, one picture at a time and exactly; what is

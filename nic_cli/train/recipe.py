@@ -151,6 +151,10 @@ class Recipe:
             raise UsageError(
                 'an imported model trains its decoder alone: each phase has train = ["synthesis"]'
             )
+        if isinstance(self.model, ModelConfig) and any(
+            max(p.rates or (0,)) > self.model.q_top for p in self.phases
+        ):
+            raise UsageError(f"rates end at q_top, which is {self.model.q_top:g}")
         if any("perceptual" in p.losses for p in self.phases) and not self.perceptual.network:
             raise UsageError("the loss perceptual needs a table [perceptual] with network and path")
         if self.judge.network and self.judge.network == self.perceptual.network:

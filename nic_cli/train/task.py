@@ -134,7 +134,7 @@ class Task:
 
     @torch.no_grad()
     def _better(self, x: Tensor, q: Tensor, made: float, shown: Tensor | None) -> Tensor:
-        """What a picture looks like one q higher; at the top the picture itself (CRDR, section 3.3)."""
+        """What a picture looks like one q higher; at the top the picture itself (Iwai et al., WACV 2024)."""
         top, above = self.network.config.q_top, q + 1
         given = above.clamp(max=top), x.new_tensor([made]), self.precision, shown, False
         better = self.network(x - 0.5, *given).x + 0.5

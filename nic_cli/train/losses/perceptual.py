@@ -60,21 +60,15 @@ MEANS = (104.0, 117.0, 123.0)  # of squeezenet: blue, green, red, in levels
 
 @dataclass(frozen=True, slots=True)
 class Perceptual:
-    """Which network, and where its weights lie if not in its package; no network at all by default.
-
-    every: only each so-manieth picture of a batch is looked at, and counts for those left out.
-    """
+    """Which network, and where its weights lie if not in its package; no network at all by default."""
 
     network: str = ""
     path: str = ""
-    every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse networks that are not known."""
         if self.network and self.network not in NETWORKS:
             raise UsageError(f"perceptual network {self.network!r}: there are {', '.join(NETWORKS)}")
-        if self.every < 1:
-            raise UsageError(f"perceptual every = {self.every}: give 1 or more")
 
 
 class Distance:
@@ -82,8 +76,7 @@ class Distance:
 
     def __init__(self, given: Perceptual, device: str, precision: torch.dtype = torch.float32) -> None:
         """precision: that of the network; distances of its features are taken in float32."""
-        self.taps, self.every = [tap.split(", ") for tap in NETWORKS[given.network]], given.every
-        self.precision = precision
+        self.taps, self.precision = [tap.split(", ") for tap in NETWORKS[given.network]], precision
         path = Path(given.path) if given.path else packaged(given.network)
         self.colours, weights = given.network == "squeezenet", read_weights(path)
         self.weights = {name.removeprefix("net."): t.float().to(device) for name, t in weights.items()}
@@ -94,8 +87,8 @@ class Distance:
 
     def __call__(self, found: Tensor, wanted: Tensor) -> Tensor:
         """found, wanted: [N, H, W, 3] in 0..1, sides of at least 48 -> [N]."""
-        total = found.new_zeros(found[:: self.every].shape[0])
-        a, b = self._prepared(found[:: self.every]), self._prepared(wanted[:: self.every])
+        total = found.new_zeros(found.shape[0])
+        a, b = self._prepared(found), self._prepared(wanted)
         for index, tap in enumerate(self.taps):
             for operation in tap:
                 a, b = self._apply(operation, a), self._apply(operation, b)
@@ -103,11 +96,7 @@ class Distance:
             weight = self.weights.get(f"lin{index}.model.1.weight")
             seen = apart.sum(1) if weight is None else F.conv2d(apart, weight)[:, 0]
             total = total + seen.mean((1, 2))
-        if self.every == 1:
-            return total
-        counted = found.new_zeros(found.shape[0])
-        counted[:: self.every] = total * (len(counted) / len(total))
-        return counted
+        return total
 
     def _prepared(self, x: Tensor) -> Tensor:
         if self.colours:
