@@ -14,7 +14,7 @@ from torch import Tensor
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.train.data import Pool
 from nic_cli.train.imported import Imported
-from nic_cli.train.recipe import PARTS, Recipe
+from nic_cli.train.recipe import PARTS, Given, Recipe
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.dials import tie
 from nic_cli.transform.exact import Integers
@@ -60,7 +60,11 @@ def export(
 
 def kept_tables(recipe: Recipe) -> Tables | None:
     """The tables of the model that is trained on, where only its synthesis is: so its files stay its own."""
-    if not recipe.init or any(set(phase.train or PARTS) - SHOWING for phase in recipe.phases):
+    if (
+        not recipe.init
+        or isinstance(recipe.model, Given)
+        or any(set(phase.train or PARTS) - SHOWING for phase in recipe.phases)
+    ):
         return None
     parts = read_folder(folder_of(recipe.init))
     return parts.tables if isinstance(parts, Parts) else None

@@ -23,6 +23,7 @@ from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.train.start import begun
 from nic_cli.train.team import Team
+from nic_cli.transform.dials import tie
 from nic_cli.transform.network import Network
 
 MUON_PARTS = (".weight", ".expand", ".reduce")
@@ -81,6 +82,12 @@ class Task:
                 p.requires_grad_(not phase.train or not set(phase.train).isdisjoint(name.split(".")))
                 p.grad = None
                 trained += [(name, p)] if p.requires_grad else []
+            # Realisms that no phase has trained yet begin at the nearest one that has been.
+            before = self.recipe.phases[: self.recipe.phases.index(phase)]
+            if tops := [p.realism[1] for p in before if p.train != ("realism",)]:
+                tie(self.network, max(tops))
+                for name, p in self.network.named_parameters():
+                    self.ema[name].copy_(p)
         self.trained = dict(trained)
         ours = isinstance(self.network, Network)  # decoders of others learn by Adam, as they did
         dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]

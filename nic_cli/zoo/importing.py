@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import Msillm, System
 from nic_cli.zoo.checkpoints import read_checkpoint
 from nic_cli.zoo.files import measured
-from nic_cli.zoo.research import ResearchParts, read_tensors, write_research
+from nic_cli.zoo.research import ResearchParts, card, read_tensors, write_research
 from nic_cli.zoo.table import CARD
 
 LICENCES = {
@@ -67,20 +66,13 @@ def import_model(
         say("testing it")
         members = ResearchParts.of(config, partial(read_tensors, beside)).members
         Engine(kind, members, "cpu").self_test()
-        (beside / CARD).write_text(_card(config))
+        listed = "".join(f"- {source}\n" for source in config.sources)
+        said = f"Imported by `nic models import {kind}` from files of its authors:\n\n{listed}"
+        (beside / CARD).write_text(card(config, said))
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return config
-
-
-def _card(config: ResearchConfig) -> str:
-    """What the hub and `nic models show` read: the licence first."""
-    return (
-        f"---\nlicense: other\nlicense_name: {json.dumps(config.licence)}\n---\n\n# {config.name}\n\n"
-        f"Imported by `nic models import {config.kind}` from files of its authors:\n\n"
-        + "".join(f"- {source}\n" for source in config.sources)
-    )
 
 
 def _differ_in_decoder(a: Msillm, b: Msillm) -> bool:

@@ -68,9 +68,14 @@ def rewrite(parts: ResearchParts, folder: Path, name: str, weights: Mapping[str,
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(config.to_json())
     (folder / WEIGHTS).write_bytes(save(tensors))
-    (folder / CARD).write_text(
-        f"---\nlicense: other\nlicense_name: {json.dumps(config.licence)}\n---\n\n# {name}\n\n"
-        f"{parts.config.name}, whose decoder `nic train` went on training. It decodes the same files.\n"
+    said = f"{parts.config.name}, whose decoder `nic train` went on training. It decodes the same files.\n"
+    (folder / CARD).write_text(card(config, said))
+
+
+def card(config: ResearchConfig, said: str) -> str:
+    """What the hub and `nic models show` read: the licence first."""
+    return (
+        f"---\nlicense: other\nlicense_name: {json.dumps(config.licence)}\n---\n\n# {config.name}\n\n{said}"
     )
 
 

@@ -136,6 +136,18 @@ def test_a_phase_trains_only_its_parts_and_starts_from_averages(recipe, tmp_path
     assert [e["name"] for e in events if e["event"] == "phase"] == ["decoder"]
 
 
+def test_realisms_that_no_phase_has_trained_begin_at_the_nearest_that_was(recipe):
+    phases = Phase("all", steps=2), Phase("up", steps=2, train=("realism",), realism=(0.5, 1.0))
+    model = replace(recipe.model, realism_rank=2)
+    task = ready(replace(recipe, model=model, phases=phases))
+    for _ in range(3):
+        task.step(1.0, 0.0)
+    assert not torch.equal(*task.network.gains.inward[:2])
+    task.enter(phases[1])
+    found = [task.network.gains.inward, task.ema["gains.inward"]]
+    assert all(torch.equal(anchors[0], anchors[i]) for anchors in found for i in (1, 2))
+
+
 def test_a_batch_in_pieces_gives_a_gradient_of_the_same_size(recipe):
     whole = replace(recipe, optimiser=replace(recipe.optimiser, batch=4, late_batch=4))
     pieces = replace(recipe, optimiser=replace(whole.optimiser, accumulate=2))

@@ -79,7 +79,12 @@ class Distance:
         self.taps, self.precision = [tap.split(", ") for tap in NETWORKS[given.network]], precision
         path = Path(given.path) if given.path else packaged(given.network)
         self.colours, weights = given.network == "squeezenet", read_weights(path)
-        self.weights = {name.removeprefix("net."): t.float().to(device) for name, t in weights.items()}
+        self.weights: dict[str, Tensor] = {}
+        for name, t in weights.items():
+            t = t.to(device, torch.float32 if name.startswith("lin") else precision)
+            # Channels last: convolutions then take half of the time in bfloat16.
+            t = t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t
+            self.weights[name.removeprefix("net.")] = t
         try:
             self(torch.zeros(1, 64, 64, 3, device=device), torch.zeros(1, 64, 64, 3, device=device))
         except (KeyError, RuntimeError) as error:
@@ -103,7 +108,6 @@ class Distance:
             x = x.flip(3) * 255 - x.new_tensor(MEANS)
         else:
             x = (x - x.new_tensor(SHIFT)) / x.new_tensor(SCALE)
-        # Channels last: convolutions then take half of the time in bfloat16.
         return planes(x).to(self.precision).contiguous(memory_format=torch.channels_last)
 
     def _apply(self, operation: str, h: Tensor) -> Tensor:
@@ -122,9 +126,7 @@ class Distance:
         return F.relu(h)
 
     def _conv(self, name: str, h: Tensor, stride: int, padding: int) -> Tensor:
-        weight, bias = (self.weights[f"{name}.{part}"].to(h.dtype) for part in ("weight", "bias"))
-        weight = weight.contiguous(memory_format=torch.channels_last)
-        return F.conv2d(h, weight, bias, stride, padding)
+        return F.conv2d(h, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], stride, padding)
 
 
 def packaged(network: str) -> Path:
