@@ -60,7 +60,7 @@ def patches(pictures):
     """[N, 3, 64, 64] in -1..1, side by side."""
     found = []
     for pixels in pictures:
-        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+        x = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         found.append(F.unfold(x, PATCH, stride=PATCH)[0].T.reshape(-1, 3, PATCH, PATCH))
     return torch.cat(found)
 
