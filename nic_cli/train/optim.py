@@ -37,15 +37,19 @@ class Muon:
         self, named: list[tuple[str, Tensor]], slow: dict[str, float], momentum: float = 0.95
     ) -> None:
         self.momentum, self.slow = momentum, slow
-        groups: dict[tuple[int, int], list[tuple[str, Tensor]]] = defaultdict(list)
-        for name, p in named:
-            groups[p.shape[0], p[0].numel()].append((name, p))
+        groups: dict[tuple[int, int, bool], list[tuple[str, Tensor]]] = defaultdict(list)
+        for name, p in named:  # updates for realism may rest while all else learns, or the reverse
+            groups[p.shape[0], p[0].numel(), "realism" in name.split(".")].append((name, p))
         self.groups = list(groups.values())
-        self.buffers = [torch.zeros(len(g), *shape, device=g[0][1].device) for shape, g in groups.items()]
+        self.buffers = [
+            torch.zeros(len(g), *shape, device=g[0][1].device) for (*shape, _), g in groups.items()
+        ]
 
     def step(self, rate: float) -> None:
-        """One update; gradients are read, not cleared."""
+        """One update; gradients are read, not cleared. Groups without any rest."""
         for group, buffer in zip(self.groups, self.buffers, strict=True):
+            if group[0][1].grad is None:
+                continue
             grads = torch.stack([p.grad.flatten(1) for _, p in group])  # type: ignore[union-attr]
             buffer.lerp_(grads, 1 - self.momentum)
             update = orthogonal(grads.lerp_(buffer, self.momentum))
@@ -83,18 +87,20 @@ class Adam:
         self.second = [torch.zeros_like(p) for p in self.params]
 
     def step(self, rate: float) -> None:
-        """One update; gradients are read, not cleared."""
+        """One update; gradients are read, not cleared. Parameters without one rest."""
         self.count += 1
-        grads = [p.grad for p in self.params if p.grad is not None]  # all have one
-        torch._foreach_lerp_(self.first, grads, 1 - self.betas[0])
-        torch._foreach_mul_(self.second, self.betas[1])
-        torch._foreach_addcmul_(self.second, grads, grads, 1 - self.betas[1])
+        everything = zip(self.params, self.first, self.second, self.shares, strict=True)
+        moving = [(p.data, p.grad, *rest) for p, *rest in everything if p.grad is not None]
+        params, grads, first, second, shares = map(list, zip(*moving, strict=True))
+        torch._foreach_lerp_(first, grads, 1 - self.betas[0])
+        torch._foreach_mul_(second, self.betas[1])
+        torch._foreach_addcmul_(second, grads, grads, 1 - self.betas[1])
         one, two = (1 - beta ** self.count.item() for beta in self.betas)
-        below = torch._foreach_sqrt(self.second)
+        below = torch._foreach_sqrt(second)
         torch._foreach_div_(below, two**0.5)
         torch._foreach_add_(below, 1e-10)
-        scales = [-rate / one * share for share in self.shares]
-        torch._foreach_addcdiv_([p.data for p in self.params], self.first, below, scales)
+        scales = [-rate / one * share for share in shares]
+        torch._foreach_addcdiv_(params, first, below, scales)
 
     def state(self) -> dict[str, Tensor]:
         """Both moments by parameter name, and the number of steps."""

@@ -14,6 +14,7 @@ from nic_cli.train.adversary import Adversarial
 from nic_cli.train.losses.distortion import Distortion
 from nic_cli.train.losses.perceptual import Perceptual
 from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.realism import MIDDLE
 
 IMPORTED = "imported"
 SHIPPED = Path(__file__).parent / "recipes"
@@ -102,6 +103,9 @@ class Phase:
     ends: tuple[float, ...] = (0.25, 0.25)  # shares of the steps that draw the lower end and the upper
     turned: float = 0.0  # share of the steps that show another b than the latents are made for
     made: tuple[float, ...] = ()  # range of what those are made for; none means `realism`
+    # Share of the steps that draw b over 0.5 and train what that changes, and nothing else; the others
+    # draw it up to 0.5 and train all else. 0 for no such parting.
+    apart: float = 0.0
     rates: tuple[float, ...] = ()  # q is drawn evenly between these two; none means all, the highest seldom
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
     adversarial: Adversarial | None = None
@@ -122,8 +126,10 @@ class Phase:
             raise UsageError(f"{where}: rates is two numbers from 0 up, the lower first")
         if len(self.ends) != 2 or min(self.ends) < 0 or sum(self.ends) >= 1:
             raise UsageError(f"{where}: ends is two shares, from 0 up and under 1 together")
-        if not 0 <= self.turned <= 1:
-            raise UsageError(f"{where}: turned is a share, 0 to 1")
+        if not 0 <= self.turned <= 1 or not 0 <= self.apart < 1:
+            raise UsageError(f"{where}: turned and apart are shares, 0 to 1")
+        if self.apart and not self.realism[0] < MIDDLE < self.realism[1]:
+            raise UsageError(f"{where}: apart needs a realism from under {MIDDLE} to over it")
         Distortion(self.losses)
 
 
@@ -155,6 +161,8 @@ class Recipe:
             max(p.rates or (0,)) > self.model.q_top for p in self.phases
         ):
             raise UsageError(f"rates end at q_top, which is {self.model.q_top:g}")
+        if any(p.apart for p in self.phases) and not getattr(self.model, "realism_rank", 0):
+            raise UsageError("apart needs a realism_rank in [model]: there is nothing else to train over 0.5")
         if any("perceptual" in p.losses for p in self.phases) and not self.perceptual.network:
             raise UsageError("the loss perceptual needs a table [perceptual] with network and path")
         if self.judge.network and self.judge.network == self.perceptual.network:

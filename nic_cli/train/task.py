@@ -25,12 +25,14 @@ from nic_cli.train.start import begun
 from nic_cli.train.team import Team
 from nic_cli.transform.dials import tie
 from nic_cli.transform.network import Network
+from nic_cli.transform.realism import MIDDLE
 
 MUON_PARTS = (".weight", ".expand", ".reduce")
 
 # Layers whose output is pixels or latents: an orthogonal update of the full rate moves every pixel
 # by a few levels at each step, a noise floor near 35 dB that everything above it learns against.
 SLOW = {f"{part}.{layer}.weight": 0.1 for part in ("analysis", "synthesis") for layer in ("skip", "tail")}
+UPDATES = 0.5  # share of the rates that updates for realism take: they stand on weights that are done
 FAINT = 0.03  # share of Adam's rate that `_is_faint` parameters take
 
 
@@ -93,36 +95,64 @@ class Task:
         dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]
         chosen = {name for name, _ in dense}
         rest = [item for item in trained if item[0] not in chosen]
+        updates = {name: UPDATES for name, _ in trained if "realism" in name.split(".")}
         faint = {name: FAINT for name, _ in rest if ours and _is_faint(name)}
-        self.muon, self.adam = Muon(dense, SLOW), Adam(rest, faint)
+        self.muon, self.adam = Muon(dense, SLOW | updates), Adam(rest, updates | faint)
 
     def step(self, lr_scale: float, decay_frac: float) -> dict[str, Tensor]:
         """One step at a share of the peak rates; the last part of the decay takes larger crops."""
         given = self.optimiser
         late = decay_frac > 1 - given.late_share
         batch, side = (given.late_batch, given.late_crop) if late else (given.batch, given.crop)
-        for p in self.trained.values():
-            p.grad = None
+        made, shown = self._realisms()
+        learning = self._learning(shown)
+        if self.phase.apart and shown > MIDDLE:
+            batch = max(batch // 2, given.accumulate)  # critics make such a step cost three of the others
         for _ in range(given.accumulate):
-            parts = self._backward(batch // given.accumulate, side, lr_scale)
-        for p in self.trained.values():
+            parts = self._backward(batch // given.accumulate, side, made, shown, lr_scale)
+        for p in learning.values():
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad  # the encoder's, in a turned step
         parts["gradient"] = self._clip()
         self.muon.step(given.muon * lr_scale)
         self.adam.step(given.adam * lr_scale)
         self.steps += 1
         follow = min(given.ema, 1 - 1 / (1 + float(self.steps)))
-        averages = [self.ema[name] for name in self.trained]
-        torch._foreach_lerp_(averages, [p.data for p in self.trained.values()], 1 - follow)
+        if self.phase.apart:
+            tie(self.network, MIDDLE)  # gains and conditions over it are those at it
+        averages = [self.ema[name] for name in learning]
+        torch._foreach_lerp_(averages, [p.data for p in learning.values()], 1 - follow)
         return parts
 
-    def _backward(self, batch: int, side: int, lr_scale: float) -> dict[str, Tensor]:
+    def _realisms(self) -> tuple[float, float]:
+        """What this step's latents are made for, and what it shows; one team draws as one."""
+        given = self.phase
+        (low, high), ends = given.realism, given.ends
+        if given.apart:
+            above = float(torch.rand(1)) < given.apart
+            low, high = (MIDDLE, high) if above else (low, MIDDLE)
+            ends = (0.0, sum(ends)) if above else ends  # at the middle itself there is no update to train
+        made = shown = self._realism((low, high), ends)
+        if given.turned and float(torch.rand(1)) < given.turned:
+            made = self._realism(given.made or given.realism, given.ends)
+        made, shown = self.team.agree(made, shown)
+        return made, shown
+
+    def _learning(self, shown: float) -> dict[str, Tensor]:
+        """The parameters that a step at this realism trains; the others rest, moments and all."""
+        for p in self.trained.values():
+            p.grad = None
+        if not self.phase.apart:
+            return self.trained
+        above, learning = shown > MIDDLE, {}
+        for name, p in self.trained.items():
+            if p.requires_grad_(("realism" in name.split(".")) == above).requires_grad:
+                learning[name] = p
+        return learning
+
+    def _backward(self, batch: int, side: int, made: float, b: float, lr_scale: float) -> dict[str, Tensor]:
         """Gradients and parts of one pass; all its samples share one realism, each has its own rate."""
         x = self.pool.crops(batch, side, self.random).float() / 255
         q = drawn_q(batch, self.network.config.q_top, self.random, self.device, self.phase.rates)
-        made = b = self._realism(self.phase.realism)
-        if self.phase.turned and float(torch.rand(1)) < self.phase.turned:
-            made = self._realism(self.phase.made or self.phase.realism)
         shown = x.new_tensor([b]) if b != made else None
         out = self.network(x - 0.5, q, x.new_tensor([made]), self.precision, shown)
         found = out.x + 0.5
@@ -147,10 +177,10 @@ class Task:
         better = self.network(x - 0.5, *given).x + 0.5
         return torch.where((above > top)[:, None, None, None], x, better)
 
-    def _realism(self, between: tuple[float, ...]) -> float:
+    @staticmethod
+    def _realism(between: tuple[float, ...], ends: tuple[float, ...]) -> float:
         """A b of a range; its ends are drawn as often as the phase says, they are the anchors."""
-        low, high = between
-        first, last = self.phase.ends
+        (low, high), (first, last) = between, ends
         share = (float(torch.rand(1)) - first) / (1 - first - last) if high > low else 0.0
         return low + (high - low) * min(max(share, 0.0), 1.0)
 

@@ -33,13 +33,24 @@ weights = {name: p.detach().clone() for name, p in task.network.named_parameters
 save_file({**weights, "drawn": drawn}, work / f"rank{task.team.rank}.safetensors")
 """
 
+# Both draw one b: critics that only one of them hears would average gradients with nobody.
+REALISMS = """
+[[phase]]
+steps = 4
+realism = [0.0, 1.0]
+[phase.adversarial]
+critics = ["grain"]
+share = [0.0, 0.0, 0.5]
+alone = 0
+"""
+
 
 def test_two_processes_make_the_same_steps(tmp_path, photographs):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name, pixels in photographs.items():
         Image.fromarray(pixels).save(folder / f"{name}.png")
-    text = TINY.replace("copies = 1", f'copies = 1\npaths = ["{folder}"]') + "[[phase]]\nsteps = 4\n"
+    text = TINY.replace("copies = 1", f'copies = 1\npaths = ["{folder}"]') + REALISMS
     (tmp_path / "recipe.toml").write_text(text)
     (tmp_path / "worker.py").write_text(WORKER)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -284,7 +284,9 @@ def test_resuming_from_nothing_is_refused(tmp_path, pictures):
     (TINY + "[[phase]]\nrates = [2, 7]", "q_top"),
      (TINY + "[[phase]]\n[phase.losses]\nbeauty = 1", "beauty"), (TINY + "[[phase]]\ndecay = 1.5", "shares"),
      (TINY + "[[phase]]\nsteps = 5\n[[phase]]\n", "not some"), (TINY + "[[phase]]\nshare = 'x'", "float"),
-     (TINY.replace("late_batch = 1", "accumulate = 3"), "divide")],
+     (TINY.replace("late_batch = 1", "accumulate = 3"), "divide"),
+     (TINY + "[[phase]]\nrealism = [0.5, 1]\napart = 0.2", "from under"),
+     (TINY + "[[phase]]\nrealism = [0, 1]\napart = 0.2", "realism_rank")],
 )  # fmt: skip
 def test_a_wrong_recipe_names_its_fault(tmp_path, text, words):
     (tmp_path / "r.toml").write_text(text)
@@ -354,12 +356,30 @@ def test_a_turned_step_trains_like_any_other(recipe):
 
 def test_both_ends_of_a_range_of_realism_are_drawn_most(recipe):
     task = ready(replace(recipe, phases=(Phase("x", realism=(0.25, 0.75)),)))
-    drawn = [task._realism((0.25, 0.75)) for _ in range(400)]
+    drawn = [task._realisms()[1] for _ in range(400)]
     assert 0.25 <= min(drawn) and max(drawn) <= 0.75
     assert all(60 < drawn.count(end) < 140 for end in (0.25, 0.75))
     task.phase = replace(task.phase, ends=(0.0, 0.6))
-    drawn = [task._realism((0.25, 0.75)) for _ in range(400)]
+    drawn = [task._realisms()[1] for _ in range(400)]
     assert drawn.count(0.25) == 0 and 190 < drawn.count(0.75) < 290
+
+
+def test_apart_a_step_trains_what_realism_changes_or_all_else(recipe):
+    """So neither pays for the other, though both learn in one run."""
+    apart = Phase("whole", realism=(0.0, 1.0), made=(0.0, 0.5), turned=0.5, apart=0.5)
+    task = ready(replace(recipe, model=replace(recipe.model, realism_rank=4), phases=(apart,)))
+    drawn = [task._realisms() for _ in range(400)]
+    assert all(0 <= made <= 1 and (made <= 0.5 or made == shown) for made, shown in drawn)
+    assert all(60 < sum(shown == b for _, shown in drawn) < 140 for b in (0.0, 0.5, 1.0)[::2])
+    assert 140 < sum(shown > 0.5 for _, shown in drawn) < 260
+    for shown in (0.2, 1.0, 0.5, 0.8):
+        task._realisms = lambda shown=shown: (0.1, shown)
+        before = {n: p.detach().clone() for n, p in task.network.named_parameters()}
+        task.step(1.0, 0.0)
+        moved = {n for n, p in task.network.named_parameters() if not torch.equal(p, before[n])}
+        assert {"realism" in name.split(".") for name in moved} == {shown > 0.5}
+    gains = task.network.gains.outward
+    assert torch.equal(gains[1], gains[2]) and not torch.equal(gains[0], gains[1])
 
 
 def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path, photographs):
