@@ -46,7 +46,7 @@ class Muon:
         ]
 
     def step(self, rate: float) -> None:
-        """One update; gradients are read, not cleared. Groups without any rest."""
+        """One update; gradients are read, not cleared. Groups without a gradient rest."""
         for group, buffer in zip(self.groups, self.buffers, strict=True):
             if group[0][1].grad is None:
                 continue
