@@ -14,6 +14,7 @@ Kodak, original, b = 0 and b = 1, side by side.
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from nic_cli.bench.metrics.kid import PatchKid
 from nic_cli.bench.metrics.perceptual import Perceptual as Squeeze
 from nic_cli.bench.metrics.texture import octaves
 from nic_cli.container import file
+from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array, read
 from nic_cli.train.losses.perceptual import Distance, Perceptual
 from nic_cli.zoo.load import load
@@ -54,6 +56,15 @@ def pictures(folder):
     for path in sorted(folder.glob("*.png")):
         pixels = read(path.open("rb"), str(path)).pixels
         yield path.name, np.ascontiguousarray(np.broadcast_to(pixels[..., :3], (*pixels.shape[:2], 3)))
+
+
+def pairs(pictures, model, b, bpp):
+    """Pictures and what is decoded of them; those that take more bytes even at q 0 are left out."""
+    found = []
+    for pixels in pictures:
+        with suppress(UsageError):
+            found.append((pixels, shown(pixels, model, b, bpp)[1]))
+    return list(zip(*found, strict=True))
 
 
 def patches(pictures):
@@ -144,8 +155,8 @@ def main() -> None:
         if kid is not None:
             line += f"  SqueezeNet {mean[4]:.4f} ({more[4]:+.1f} %)  KID {kid.value():.5f}"
         if others:
-            made = [shown(pixels, model, b, given.bpp)[1] for pixels in others]
-            line += f"  told apart {told_apart((others, made), (wanted.values(), decoded.values())):.3f}"
+            learnt = pairs(others, model, b, given.bpp)
+            line += f"  told apart {told_apart(learnt, (wanted.values(), decoded.values())):.3f}"
         print(line, flush=True)
         for (n, left, top), panels in zip(PLACES, crops, strict=True) if crops and b in (0.0, 1.0) else ():
             part = decoded[f"kodim{n:02d}.png"][top : top + SIDE, left : left + SIDE]
