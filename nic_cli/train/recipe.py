@@ -103,8 +103,8 @@ class Phase:
     ends: tuple[float, ...] = (0.25, 0.25)  # shares of the steps that draw the lower end and the upper
     turned: float = 0.0  # share of the steps that show another b than the latents are made for
     made: tuple[float, ...] = ()  # range of what those are made for; none means `realism`
-    # Share of the steps that draw b over 0.5 and train what that changes, and nothing else; the others
-    # draw it up to 0.5 and train all else. 0 for no such parting.
+    # Share of the steps that draw b over 0.5 and train what that changes, and nothing else, in half the
+    # batch; the others draw it up to 0.5 and train all else. 0 for no such parting.
     apart: float = 0.0
     rates: tuple[float, ...] = ()  # q is drawn evenly between these two; none means all, the highest seldom
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})

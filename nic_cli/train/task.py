@@ -25,7 +25,7 @@ from nic_cli.train.start import begun
 from nic_cli.train.team import Team
 from nic_cli.transform.dials import tie
 from nic_cli.transform.network import Network
-from nic_cli.transform.realism import MIDDLE
+from nic_cli.transform.realism import MIDDLE, is_update
 
 MUON_PARTS = (".weight", ".expand", ".reduce")
 
@@ -95,7 +95,7 @@ class Task:
         dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]
         chosen = {name for name, _ in dense}
         rest = [item for item in trained if item[0] not in chosen]
-        updates = {name: UPDATES for name, _ in trained if "realism" in name.split(".")}
+        updates = {name: UPDATES for name, _ in trained if is_update(name)}
         faint = {name: FAINT for name, _ in rest if ours and _is_faint(name)}
         self.muon, self.adam = Muon(dense, SLOW | updates), Adam(rest, updates | faint)
 
@@ -117,7 +117,7 @@ class Task:
         self.adam.step(given.adam * lr_scale)
         self.steps += 1
         follow = min(given.ema, 1 - 1 / (1 + float(self.steps)))
-        if self.phase.apart:
+        if self.phase.apart and shown <= MIDDLE:
             tie(self.network, MIDDLE)  # gains and conditions over it are those at it
         averages = [self.ema[name] for name in learning]
         torch._foreach_lerp_(averages, [p.data for p in learning.values()], 1 - follow)
@@ -145,7 +145,7 @@ class Task:
             return self.trained
         above, learning = shown > MIDDLE, {}
         for name, p in self.trained.items():
-            if p.requires_grad_(("realism" in name.split(".")) == above).requires_grad:
+            if p.requires_grad_(is_update(name) == above).requires_grad:
                 learning[name] = p
         return learning
 

@@ -19,6 +19,11 @@ def share_of(shown: Tensor) -> Tensor:
     return ((shown - MIDDLE) / (1 - MIDDLE)).clamp(0, 1)
 
 
+def is_update(name: str) -> bool:
+    """Whether the parameter of this name belongs to what realisms over 0.5 change."""
+    return "realism" in name.split(".")
+
+
 class Update(nn.Module):
     """A change of an [outputs, inputs] matrix, of a rank; none at first."""
 
