@@ -8,9 +8,15 @@ costs nothing per pixel, since the mixture is made once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import torch
 from torch import Tensor, nn
 
+from nic_cli.transform.layers import product
+
+SPREAD = 0.03  # standard deviation of noise, about that of the activations it is added to
+FACTORS, MIXER, MASK = (0xC2B2AE3D, 0x9E3779B1, 0x85EBCA77, 0x27D4EB2F), 0x2C1B3C6D, 2**32 - 1
 MIDDLE = 0.5  # up to here b turns between squared error and structure, from here on towards realism
 
 
@@ -53,3 +59,44 @@ class BlockUpdate(nn.Module):
         """The changes of kernel, its bias, and both products with theirs."""
         first = self.depthwise, self.depthwise_bias
         return *first, self.expand(), self.expand_bias, self.reduce(), self.reduce_bias
+
+
+class Noise(nn.Module):
+    """Noise to make texture from, added as b rises to 1; none at first (StyleGAN, Karras et al., CVPR 2019).
+
+    Where the latents say nothing, a synthesis without it is the same function at every position, and
+    the only texture it can invent is one that repeats.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(channels, width))
+
+    def forward(self, x: Tensor, shown: Tensor, row: int, column: int) -> Tensor:
+        """x: [N, H, W, width], from this row and column of its picture on; shown: [1] -> with noise."""
+        drawn = noise(x.shape[:3], len(self.strength), row, column, x.device).to(x.dtype)
+        return x + product(drawn, (share_of(shown) * self.strength).t().to(x.dtype))
+
+    def stream(self, strips: Iterable[Tensor], shown: Tensor, row: int, column: int) -> Iterator[Tensor]:
+        """The same by strips of rows [1, h, W, width], one below the other."""
+        for strip in strips:
+            yield self(strip, shown, row, column)
+            row += strip.shape[1]
+
+
+def noise(shape: Sequence[int], channels: int, row: int, column: int, device: torch.device) -> Tensor:
+    """[N, H, W, channels] of noise, evenly spread: a function of sample, absolute position and channel alone.
+
+    So a part of a picture has the noise that the whole has there, on any device: it is mixed in integers.
+    """
+    n = torch.zeros((), dtype=torch.long, device=device)
+    for factor, first, size in zip(FACTORS, (0, row, column, 0), (*shape, channels), strict=True):
+        n = n[..., None] + factor * torch.arange(first, first + size, device=device)
+    for _ in range(2):
+        n = _folded(n, 15) * MIXER
+    return (_folded(n, 16) - 2**31).float() * (SPREAD * 3**0.5 / 2**31)
+
+
+def _folded(n: Tensor, shift: int) -> Tensor:
+    n = n & MASK
+    return n ^ n >> shift
