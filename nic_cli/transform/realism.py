@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nic_cli.transform.layers import product
 
-SPREAD = 0.03  # standard deviation of noise, about that of the activations it is added to
+SPREAD = 0.25  # standard deviation of noise, about that of the activations it is added to
 FACTORS, MIXER, MASK = (0xC2B2AE3D, 0x9E3779B1, 0x85EBCA77, 0x27D4EB2F), 0x2C1B3C6D, 2**32 - 1
 MIDDLE = 0.5  # up to here b turns between squared error and structure, from here on towards realism
 
@@ -62,15 +62,16 @@ class BlockUpdate(nn.Module):
 
 
 class Noise(nn.Module):
-    """Noise to make texture from, added as b rises to 1; none at first (StyleGAN, Karras et al., CVPR 2019).
+    """Noise to make texture from, added as b rises to 1 (StyleGAN, Karras et al., CVPR 2019).
 
     Where the latents say nothing, a synthesis without it is the same function at every position, and
-    the only texture it can invent is one that repeats.
+    the only texture it can invent is one that repeats. It begins as one or two levels of 255 in the picture:
+    from nothing it would not grow, since a little noise and its negative are as good as each other.
     """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.strength = nn.Parameter(torch.zeros(channels, width))
+        self.strength = nn.Parameter(torch.randn(channels, width) * 0.04)
 
     def forward(self, x: Tensor, shown: Tensor, row: int, column: int) -> Tensor:
         """x: [N, H, W, width], from this row and column of its picture on; shown: [1] -> with noise."""
