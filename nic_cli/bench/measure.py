@@ -139,7 +139,7 @@ class Journal:
                 raise UsageError(f"{path}: {_difference(lines[0], said)}: name another file to start anew")
             for line in lines[1:]:
                 row = Row(**json.loads(line))
-                self._rows[row.sha256, row.curve, row.setting] = row
+                self._rows[row.sha256, _codec(row), row.setting] = row
             stream = path.open("r+" if before else "w", encoding="utf-8")
         except OSError as error:
             raise NicError(f"{path}: cannot be used: {error.strerror}") from None
@@ -157,9 +157,9 @@ class Journal:
         return len(self._rows)
 
     def known(self, item: Input, codec: Codec) -> Row | None:
-        """What an earlier run found, failures not among it; under the name that the file has now."""
-        row = self._rows.get((item.sha256, codec.curve, codec.setting))
-        return None if row is None or row.error else replace(row, picture=item.name)
+        """What an earlier run found, failures not among it; under the names of file and curve now."""
+        row = self._rows.get((item.sha256, _codec(codec), codec.setting))
+        return None if row is None or row.error else replace(row, picture=item.name, curve=codec.curve)
 
     def add(self, row: Row) -> None:
         """Write a row down at once."""
@@ -178,6 +178,14 @@ class Journal:
         if self._stream is not None:
             self._stream.write(line + "\n")
             self._stream.flush()
+
+
+def _codec(one: Row | Codec) -> str:
+    """The curve's name less what its setting says: without another b beside it, `nic b0.75` is `nic`."""
+    words, settings = one.curve.split(" "), one.setting.split(",")
+    while words[1:] and words[-1] in settings:
+        words.pop()
+    return " ".join(words)
 
 
 def _difference(line: str, said: Mapping[str, object]) -> str:

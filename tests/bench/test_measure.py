@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,21 @@ def test_a_file_under_another_name_is_the_same_picture(folder, tmp_path):
     after, _ = run(folder, [raw()], Journal(tmp_path / "run.jsonl", SAID))
     assert {r.picture for r in after} == {"b.png", "z.png"}
     assert after[1].encode_seconds == before[0].encode_seconds
+
+
+def test_rows_are_known_whichever_realisms_a_run_compares(folder, tmp_path):
+    """The curve of one realism bears its name only beside others."""
+
+    def seconds(curve, setting):
+        codec = replace(raw(setting), curve=curve)
+        rows, _ = run(folder, [codec], Journal(tmp_path / "run.jsonl", SAID))
+        assert {row.curve for row in rows} == {curve}
+        return [row.encode_seconds for row in rows]
+
+    before = seconds("nic", "q1,b0.75,e5")
+    assert seconds("nic b0.75 e5", "q1,b0.75,e5") == seconds("nic e5", "q1,b0.75,e5") == before
+    assert seconds("nic iris b0.75 e5", "q1,b0.75,e5") != before
+    assert seconds("nic b0.5 e5", "q1,b0.5,e5") != before
 
 
 @pytest.mark.parametrize(
