@@ -3,7 +3,7 @@
 Low-rank adaptation (Hu et al., ICLR 2022) of a network that is done, instead of training it further:
 what is shown up to b = 0.5 stays what it was to the last bit, and a mixture of two sets of weights
 lies between the two pictures (network interpolation, Wang et al., ECCV 2018, section 3.4). It
-costs nothing per pixel, since the mixture is made once.
+costs nothing per pixel, since the mixture is made once. Noise for texture is mixed in beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from nic_cli.transform.layers import product
 
 SPREAD = 0.25  # standard deviation of noise, about that of the activations it is added to
-FACTORS, MIXER, MASK = (0xC2B2AE3D, 0x9E3779B1, 0x85EBCA77, 0x27D4EB2F), 0x2C1B3C6D, 2**32 - 1
+SAMPLE, ROW, COLUMN, CHANNEL = 0xC2B2AE3D, 0x9E3779B1, 0x85EBCA77, 0x27D4EB2F
+MIXER, MASK = 0x2C1B3C6D, 2**32 - 1
 MIDDLE = 0.5  # up to here b turns between squared error and structure, from here on towards realism
 
 
@@ -88,16 +89,21 @@ class Noise(nn.Module):
 def noise(shape: Sequence[int], channels: int, row: int, column: int, device: torch.device) -> Tensor:
     """[N, H, W, channels] of noise, evenly spread: a function of sample, absolute position and channel alone.
 
-    So a part of a picture has the noise that the whole has there, on any device: it is mixed in integers.
+    So a part of a picture has the noise that the whole has there, on any device: these are the middle
+    bits of a product of two integers, one for row and channel, one for column and channel.
     """
-    n = torch.zeros((), dtype=torch.long, device=device)
-    for factor, first, size in zip(FACTORS, (0, row, column, 0), (*shape, channels), strict=True):
-        n = n[..., None] + factor * torch.arange(first, first + size, device=device)
+    count, height, width = shape
+    rows = _scrambled(ROW, row, height, channels, device)
+    columns = _scrambled(COLUMN, column, width, channels, device)
+    samples = _scrambled(SAMPLE, 0, count, 1, device)[:, None, None]
+    found = (samples ^ rows[:, None]) * columns
+    return ((found >> 20 & 2**24 - 1) - 2**23).float() * (SPREAD * 3**0.5 / 2**23)
+
+
+def _scrambled(axis: int, first: int, size: int, channels: int, device: torch.device) -> Tensor:
+    """[size, channels] of integers of 31 bits from places along an axis."""
+    places = torch.arange(first, first + size, device=device)[:, None]
+    n = axis * (places + 1) + CHANNEL * torch.arange(channels, device=device) & MASK
     for _ in range(2):
-        n = _folded(n, 15) * MIXER
-    return (_folded(n, 16) - 2**31).float() * (SPREAD * 3**0.5 / 2**31)
-
-
-def _folded(n: Tensor, shift: int) -> Tensor:
-    n = n & MASK
-    return n ^ n >> shift
+        n = (n ^ n >> 15) * MIXER & MASK
+    return n >> 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.network import Network
-from nic_cli.transform.realism import Noise, Update
+from nic_cli.transform.realism import SPREAD, Noise, Update, noise
 
 MADE = torch.tensor([0.75])
 
@@ -68,6 +70,17 @@ def test_a_part_has_the_noise_that_the_whole_has_there(network):
     there = whole[:, 16 * (5 + reach) :, 16 * (3 + reach) :]
     assert torch.equal(part((5, 3)), there)
     assert not torch.equal(part((0, 0)), there)
+
+
+def test_noise_is_even_and_tells_nothing_of_its_neighbours():
+    drawn = noise((2, 64, 80), 32, 5, 7, torch.device("cpu")) / SPREAD
+    assert abs(float(drawn.mean())) < 0.01 and abs(float(drawn.std()) - 1) < 0.01
+    assert drawn.abs().max() <= 3**0.5
+    for axis, away in product(range(4), (1, 2, 8)):
+        if away < drawn.shape[axis]:
+            left = drawn.shape[axis] - away
+            both = drawn.narrow(axis, 0, left) * drawn.narrow(axis, away, left)
+            assert abs(float(both.mean())) < 0.01, (axis, away)
 
 
 def test_noise_shows_over_the_middle_alone(network):
