@@ -120,17 +120,14 @@ class Searching:
         symbols = engine.quantise(y, *self._dials, tile.z)
         found = code(symbols, self._model)
         distortion = Distortion(torch.tensor(window.wanted)[None], self._header.b)
-        origin = tile.region.y - window.row, tile.region.x - window.column
-        before = self._cost(distortion, tile.stream, window.around, origin)
-        after = self._cost(distortion, found, window.with_tile(self._latents(symbols)), origin)
+        before = self._cost(distortion, tile.stream, window.around)
+        after = self._cost(distortion, found, window.with_tile(self._latents(symbols)))
         return found if after < before else tile.stream
 
-    def _cost(
-        self, distortion: Distortion, stream: TileStream, latents: Tensor, origin: tuple[int, int]
-    ) -> float:
+    def _cost(self, distortion: Distortion, stream: TileStream, latents: Tensor) -> float:
         """Bits that are stored, and the distortion that a decoder will show, in bits."""
         q, b = self._dials
-        rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b, origin=origin)))
+        rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
         error = distortion(torch.from_numpy(rows.clip(0, 1))[None])
         return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * error)
 

@@ -120,21 +120,14 @@ class Native:
 
     @torch.inference_mode()
     def synthesise(
-        self,
-        strips: Iterable[Tensor],
-        q: float,
-        made: float,
-        shown: float,
-        finer: int = 1,
-        origin: tuple[int, int] = (0, 0),
+        self, strips: Iterable[Tensor], q: float, made: float, shown: float, finer: int = 1
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
         made: the realism b that the latents are made for; shown: the one that the pixels shall have.
-        finer: so many times fewer latents are taken at a time. origin: row and column of the first latent.
+        finer: so many times fewer latents are taken at a time.
         """
-        thin = _thin(strips, POSITIONS // finer)
-        for strip in self.network.synthesis.stream(thin, made, shown, origin):
+        for strip in self.network.synthesis.stream(_thin(strips, POSITIONS // finer), made, shown):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _tensor(self, dial: float) -> Tensor:

@@ -71,10 +71,7 @@ class Network(nn.Module):
         r = y - means + (torch.rand_like(y) - 0.5) if noisy else y_hat - means
         z_bits = self.prior(z_float + (torch.rand_like(z) - 0.5) if noisy else z, q)
         y_hat = y_hat * outward
-        origin = (0, 0)
-        if noisy and self.config.realism_noise:  # each step sees other noise, as each place of a picture does
-            origin = int(torch.randint(2**20, ())), int(torch.randint(2**20, ()))
-        x_hat = self.synthesis(y_hat, b, b if shown is None else shown, precision, origin)
+        x_hat = self.synthesis(y_hat, b, b if shown is None else shown, precision)
         return Pass(x_hat, y_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
 
     def sigma(self, indices: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, product, shuffle, widened
-from nic_cli.transform.realism import MIDDLE, Noise, Update, share_of
+from nic_cli.transform.realism import Update, share_of
 from nic_cli.transform.rows import taken, through, with_room, without_room
 
 
@@ -76,7 +76,6 @@ class Synthesis(nn.Module):
             Conditioned(coarse, *anchors, rank=rank) for _ in range(config.synthesis_coarse_depth)
         )
         self.up = Dense(coarse, 4 * fine)
-        self.realism = Noise(config.realism_noise, fine) if config.realism_noise else None
         self.fine = nn.ModuleList(
             Conditioned(fine, *anchors, rank=rank) for _ in range(config.synthesis_fine_depth)
         )
@@ -87,30 +86,18 @@ class Synthesis(nn.Module):
         self.reach = len(self.coarse) + -(-(len(self.fine) + 1) // 2)
 
     def forward(
-        self,
-        y: Tensor,
-        made: Tensor,
-        shown: Tensor,
-        precision: torch.dtype = torch.float32,
-        origin: tuple[int, int] = (0, 0),
+        self, y: Tensor, made: Tensor, shown: Tensor, precision: torch.dtype = torch.float32
     ) -> Tensor:
-        """The whole picture at once; made, shown: [1] in 0..1; `precision` is that of the deep branch.
-
-        origin: where y begins in its picture [latents], for noise.
-        """
+        """The whole picture at once; made, shown: [1] in 0..1; `precision` is that of the deep branch."""
         h = self.stem(y.to(precision))
         for block in self.coarse:
             h = block(h, made, shown)
         h = shuffle(self.up(h), 2)
-        if self.realism is not None:
-            h = self.realism(h, shown, 2 * origin[0], 2 * origin[1])
         for block in self.fine:
             h = block(h, made, shown)
         return shuffle(widened(self.tail(h, shown)) + shuffle(self.skip(y), 2), 8)
 
-    def stream(
-        self, strips: Iterable[Tensor], made: float, shown: float, origin: tuple[int, int] = (0, 0)
-    ) -> Iterator[Tensor]:
+    def stream(self, strips: Iterable[Tensor], made: float, shown: float) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels."""
         skips: list[Tensor] = []
         realisms = [self.stem.weight.new_tensor([b]) for b in (made, shown)]
@@ -123,10 +110,7 @@ class Synthesis(nn.Module):
         h = deep()
         for block in self.coarse:
             h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
-        h = (shuffle(self.up(rows), 2) for rows in map(without_room, h))
-        if self.realism is not None and shown > MIDDLE:
-            h = self.realism.stream(h, realisms[1], 2 * origin[0], 2 * origin[1])
-        h = map(with_room, h)
+        h = (with_room(shuffle(self.up(rows), 2)) for rows in map(without_room, h))
         for block in self.fine:
             h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
         for rows in through(self.tail.rows_at(realisms[1]), h):

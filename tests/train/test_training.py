@@ -367,9 +367,7 @@ def test_both_ends_of_a_range_of_realism_are_drawn_most(recipe):
 def test_apart_a_step_trains_what_realism_changes_or_all_else(recipe):
     """So neither pays for the other, though both learn in one run."""
     apart = Phase("whole", realism=(0.0, 1.0), made=(0.0, 0.5), turned=0.5, apart=0.5)
-    task = ready(
-        replace(recipe, model=replace(recipe.model, realism_rank=4, realism_noise=2), phases=(apart,))
-    )
+    task = ready(replace(recipe, model=replace(recipe.model, realism_rank=4), phases=(apart,)))
     drawn = [task._realisms() for _ in range(400)]
     assert all(0 <= made <= 1 and (made <= 0.5 or made == shown) for made, shown in drawn)
     assert all(60 < sum(shown == b for _, shown in drawn) < 140 for b in (0.0, 0.5, 1.0)[::2])
@@ -389,7 +387,7 @@ def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path
     task = ready(recipe)
     export(task.network, task.release(), task.pool, tmp_path / "tiny", crops=4)
     phases = (Phase("on", steps=2, train=("realism",), realism=(0.5, 1.0), turned=0.5, made=(0.0, 0.5)),)
-    model = replace(recipe.model, realism_rank=4, realism_noise=2)
+    model = replace(recipe.model, realism_rank=4)
     further = replace(recipe, model=model, init=str(tmp_path / "tiny"), phases=phases)
     task = ready(further)
     for _ in range(6):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 import torch
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.network import Network
-from nic_cli.transform.realism import SPREAD, Noise, Update, noise
+from nic_cli.transform.realism import Update
 
 MADE = torch.tensor([0.75])
 
@@ -18,15 +16,13 @@ MADE = torch.tensor([0.75])
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    network = Network(ModelConfig("test", realism_rank=4, realism_noise=8)).requires_grad_(False)
+    network = Network(ModelConfig("test", realism_rank=4)).requires_grad_(False)
     for module in network.modules():
         if isinstance(module, Conditioned):  # so that each realism is another network
             module.scale.add_(torch.randn_like(module.scale), alpha=0.3)
             module.shift.add_(torch.randn_like(module.shift), alpha=0.3)
         if isinstance(module, Update):
             torch.nn.init.normal_(module.wide, std=0.02)
-        if isinstance(module, Noise):
-            torch.nn.init.normal_(module.strength)
     return network
 
 
@@ -55,43 +51,6 @@ def test_streamed_synthesis_equals_the_whole_picture(network, rows, shown):
     whole = network.synthesis(y, MADE, torch.tensor([shown]))
     streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.75, shown)), 1)
     assert torch.equal(whole, streamed)
-
-
-def test_a_part_has_the_noise_that_the_whole_has_there(network):
-    """Away from the edges of the part, whose own surroundings differ."""
-    reach = network.synthesis.reach
-    y = torch.randn(1, 2 * reach + 6, 2 * reach + 4, 256)
-    whole = torch.cat(list(network.synthesis.stream([y], 0.75, 1.0)), 1)
-
-    def part(origin: tuple[int, int]) -> torch.Tensor:
-        found = torch.cat(list(network.synthesis.stream([y[:, 5:, 3:]], 0.75, 1.0, origin)), 1)
-        return found[:, 16 * reach :, 16 * reach :]
-
-    there = whole[:, 16 * (5 + reach) :, 16 * (3 + reach) :]
-    assert torch.equal(part((5, 3)), there)
-    assert not torch.equal(part((0, 0)), there)
-
-
-def test_noise_is_even_and_tells_nothing_of_its_neighbours():
-    drawn = noise((2, 64, 80), 32, 5, 7, torch.device("cpu")) / SPREAD
-    assert abs(float(drawn.mean())) < 0.01 and abs(float(drawn.std()) - 1) < 0.01
-    assert drawn.abs().max() <= 3**0.5
-    for axis, away in product(range(4), (1, 2, 8)):
-        if away < drawn.shape[axis]:
-            left = drawn.shape[axis] - away
-            both = drawn.narrow(axis, 0, left) * drawn.narrow(axis, away, left)
-            assert abs(float(both.mean())) < 0.01, (axis, away)
-
-
-def test_noise_shows_over_the_middle_alone(network):
-    """And there it makes texture of latents that are the same everywhere."""
-    y = torch.zeros(1, 24, 24, 256)
-
-    def unlike(shown: float) -> float:
-        pixels = network.synthesis(y, MADE, torch.tensor([shown]))[:, 160:-160, 160:-160]
-        return float((pixels[:, :, 16:] - pixels[:, :, :-16]).abs().max())
-
-    assert unlike(0.5) == 0 < unlike(0.6)
 
 
 def test_a_streamed_picture_depends_on_its_context_rows(network):

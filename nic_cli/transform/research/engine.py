@@ -125,17 +125,11 @@ class Engine:
 
     @torch.inference_mode()
     def synthesise(
-        self,
-        strips: Iterable[Tensor],
-        q: float,
-        made: float,
-        shown: float,
-        finer: int = 1,
-        origin: tuple[int, int] = (0, 0),
+        self, strips: Iterable[Tensor], q: float, made: float, shown: float, finer: int = 1
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
-        finer: so many times fewer latents are taken at a time. origin: unused, these systems have no noise.
+        finer: so many times fewer latents are taken at a time.
         """
         system = self.system(q)
         rows: Iterator[Tensor] = iter(strips)
