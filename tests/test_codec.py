@@ -210,7 +210,7 @@ def test_rows_are_asked_for_a_few_at_a_time_and_code_to_the_same_file(model, pho
     given = Given(pixels)
     by_rows = codec.encode(Picture(given), model, tile=256, finer=16)
     assert file.pack(by_rows) == file.pack(codec.encode(from_array(pixels), model, tile=256))
-    assert given.most <= 64
+    assert given.most <= 96
     shown = codec.stream(by_rows, model, finer=16)
     parts = [shown.pixels[top : min(top + 30, shown.height)] for top in range(0, shown.height, 30)]
     assert np.array_equal(np.concatenate(parts), codec.decode(by_rows, model).pixels)

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 
 import nic_cli
 from nic_cli import codec
@@ -13,6 +14,7 @@ from nic_cli.container import file
 from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.types import Region
+from tests.bench.regions import equal, regions, unrounded
 
 
 class Counted(io.BytesIO):
@@ -41,26 +43,32 @@ def coded(large, model):
 
 @pytest.fixture(scope="module")
 def whole(coded, model):
-    return codec.decode(file.unpack(coded), model).pixels
+    container = file.unpack(coded)
+    assert len(container.tiles) == 4
+    return codec.decode(container, model).pixels
 
 
-def test_two_hundred_regions_equal_their_part_of_the_whole(coded, model, whole):
-    assert len(file.unpack(coded).tiles) == 4
-    random = np.random.default_rng(0)
-    height, width = whole.shape[:2]
-    container = file.unpack_lazily(io.BytesIO(coded))
-    for _ in range(200):
-        # Small ones mostly: a quick test, and each is all border.
-        w, h = (1 + int(random.beta(0.5, 4) * (side - 1)) for side in (width, height))
-        x, y = int(random.integers(width - w + 1)), int(random.integers(height - h + 1))
-        found = codec.decode(container, model, region=Region(x, y, w, h)).pixels
-        assert np.array_equal(found, whole[y : y + h, x : x + w]), (x, y, w, h)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_hundred_regions_equal_their_part_of_the_whole_before_rounding(coded, model, threads):
+    """Latents, and floats of pixels: that rounded pixels are equal shows little."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        container = file.unpack_lazily(io.BytesIO(coded))
+        whole = unrounded(container, model)
+        height, width = whole[0].shape[:2]
+        for region in regions(width, height, 100, seed=threads):
+            assert equal(whole, unrounded(container, model, region), region), region
+    finally:
+        torch.set_num_threads(before)
 
 
-def test_the_reach_of_a_region_is_needed(coded, model, whole, monkeypatch):
-    monkeypatch.setattr(model.engine, "reach", 3)
-    found = codec.decode(file.unpack(coded), model, region=Region(200, 200, 64, 64)).pixels
-    assert not np.array_equal(found, whole[200:264, 200:264])
+def test_the_reach_of_a_region_is_needed(coded, model, monkeypatch):
+    container, region = file.unpack(coded), Region(200, 200, 64, 64)
+    whole = unrounded(container, model)
+    assert equal(whole, unrounded(container, model, region), region)
+    monkeypatch.setattr(model.engine, "reach", 1)
+    assert not equal(whole, unrounded(container, model, region), region)
 
 
 def test_bytes_read_grow_with_the_region(coded, model):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nic_cli.tiles.grid import HYPER
 from nic_cli.types import PixelArray, Region
 
-AREA = 2**18
+AREA = 2**19
 """Pixels a strip, about: enough for the matrix products, few enough for the cache."""
 
 Strip = NDArray[np.float32]

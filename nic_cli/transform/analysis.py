@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, unshuffle, widened
-from nic_cli.transform.rows import paired, taken, through, with_room, without_room
+from nic_cli.transform.rows import Strip, marked, paired, taken, through, with_room, without_room
 
 
 class Analysis(nn.Module):
@@ -52,17 +52,22 @@ class Analysis(nn.Module):
         skips: list[Tensor] = []
         realism = self.stem.weight.new_tensor([b])
 
-        def deep() -> Iterator[Tensor]:
-            for strip in strips:
+        def deep() -> Iterator[Strip]:
+            for strip, last in marked(strips):
                 bands = unshuffle(strip, 8)
                 skips.append(self.skip(unshuffle(bands, 2)))
-                yield with_room(self.stem(bands))
+                yield with_room(self.stem(bands)), last
+
+        def halved(fine: Iterable[Strip]) -> Iterator[Strip]:
+            for rows, last in paired((without_room(strip), last) for strip, last in fine):
+                yield with_room(self.down(unshuffle(rows, 2))), last
 
         h = deep()
         for block in self.fine:
             h = through(block.rows_at(realism), h)  # type: ignore[operator]
-        h = (with_room(self.down(unshuffle(rows, 2))) for rows in paired(map(without_room, h)))
+        h = halved(h)
         for block in self.coarse:
             h = through(block.rows_at(realism), h)  # type: ignore[operator]
-        for rows in map(without_room, h):
+        for strip, _ in h:
+            rows = without_room(strip)
             yield self.tail(rows) + taken(skips, rows.shape[1])

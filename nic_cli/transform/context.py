@@ -38,10 +38,10 @@ class Step(nn.Module):
     def __init__(self, config: ModelConfig, before: int) -> None:
         super().__init__()
         n = config.context
-        self.reduce = Dense(before * config.latent, n // 2) if before else None
-        self.stem = Dense(config.hyper_fine + (n // 2 if before else 0), n)
-        self.blocks = nn.ModuleList(Block(n) for _ in range(config.context_depth if before else 0))
-        self.tail = Dense(n, config.latent, gain=0.1)
+        self.reduce = Dense(before * config.latent, n // 2, tile=True) if before else None
+        self.stem = Dense(config.hyper_fine + (n // 2 if before else 0), n, tile=True)
+        self.blocks = nn.ModuleList(Block(n, tile=True) for _ in range(config.context_depth if before else 0))
+        self.tail = Dense(n, config.latent, gain=0.1, tile=True)
         self.linear = nn.Parameter(torch.zeros(before * config.latent, 1, 3, 3)) if before else None
 
     def forward(self, features: Tensor, before: list[Tensor]) -> Tensor:

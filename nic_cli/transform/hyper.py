@@ -21,11 +21,11 @@ class HyperAnalysis(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         fine, coarse = config.hyper_fine, config.hyper_coarse
-        self.stem = Dense(config.latent, fine)
-        self.fine = Block(fine)
-        self.down = Dense(4 * fine, coarse)
-        self.coarse = Block(coarse)
-        self.tail = Dense(4 * coarse, config.hyper)
+        self.stem = Dense(config.latent, fine, tile=True)
+        self.fine = Block(fine, tile=True)
+        self.down = Dense(4 * fine, coarse, tile=True)
+        self.coarse = Block(coarse, tile=True)
+        self.tail = Dense(4 * coarse, config.hyper, tile=True)
 
     def forward(self, y: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
         """h, w are multiples of 4."""
@@ -42,10 +42,10 @@ class HyperSynthesis(nn.Module):
         fine, coarse = config.hyper_fine, config.hyper_coarse
         self.q_top = config.q_top
         self.q_bias = nn.Parameter(torch.zeros(config.q_anchors, 4 * coarse))
-        self.stem = Dense(config.hyper, 4 * coarse)
-        self.coarse = Block(coarse)
-        self.up = Dense(coarse, 4 * fine)
-        self.fine = Block(fine)
+        self.stem = Dense(config.hyper, 4 * coarse, tile=True)
+        self.coarse = Block(coarse, tile=True)
+        self.up = Dense(coarse, 4 * fine, tile=True)
+        self.fine = Block(fine, tile=True)
 
     def forward(self, z: Tensor, q: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
         """q: [N], which spares z the work of saying what the header says."""

@@ -7,6 +7,7 @@ what row streaming wants. Only the depthwise 3x3 goes through a convolution, on 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,34 +29,62 @@ def shuffle(x: Tensor, side: int) -> Tensor:
     return x.reshape(n, h * side, w * side, c // (side * side))
 
 
-FEWEST = 64
-"""Positions that a product is given at least. Libraries take another path for fewer (MKL under 16,
-oneDNN up to 35), whose last digit differs; with this floor a row's values do not depend on its company."""
+BLOCK = 512
+"""Positions of every product on a CPU.
+
+Libraries choose their kernel, and how threads share the work, by the size of a product, and another choice
+adds up in another order. So a row had another last digit in oneDNN 3.12 among 64 or 65 than among 96 on a
+Zen 4, among up to 129 on any processor held to SSE 4.1, and in MKL 2024.2 among up to 128 with 8 threads.
+With one size there is one choice. 512 leave what lies between two products in the cache, which is
+faster than whole strips at a time; 256 pay more for each call, 1024 for more rows computed twice.
+"""
+BLOCK_ELSEWHERE = 4096  # a GPU wants more for each call; none was there to choose by
+
+
+def by_blocks(layer: Callable[..., object], out: Tensor, *inputs: Tensor) -> None:
+    """Rows through a layer of products, always `BLOCK` at a time, so that no row depends on its company.
+
+    out, inputs: [n, C] each, n the same. layer(room, *parts) writes what follows from blocks of the inputs.
+    The last block begins early enough to be whole, and computes some rows twice; too few rows are padded.
+    """
+    count, block = len(out), BLOCK if out.device.type == "cpu" else BLOCK_ELSEWHERE
+    if count < block:
+        room = out.new_empty(block, out.shape[1])
+        layer(room, *(F.pad(x, (0, 0, 0, block - count)) for x in inputs))
+        out.copy_(room[:count])
+        return
+    for start in range(0, count, block):
+        at = min(start, count - block)
+        layer(*(x[at : at + block] for x in (out, *inputs)))
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x: [..., inputs] @ weight: [outputs, inputs] -> [..., outputs], the same in any company."""
-    flat = x.reshape(-1, x.shape[-1])
-    missing = FEWEST - flat.shape[0]
-    if missing <= 0:
-        return _multiplied(x, weight, bias)
-    padded = _multiplied(F.pad(flat, (0, 0, 0, missing)), weight, bias)
-    return padded[:-missing].reshape(*x.shape[:-1], -1)
-
-
-def _multiplied(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """As a 1x1 convolution where oneDNN does those: it adds the bias on the way.
-
-    On a Zen 5 it is also twice as fast as the matrix products of MKL; on a Sapphire Rapids as fast.
-    """
-    threads = torch.get_num_threads()  # with one, MKL does convolutions too, after more copying
-    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    there = there and x.device.type == "cpu" and threads > 1
-    if not there or x.dtype != torch.float32 or torch.is_grad_enabled():
+    """x: [..., inputs] @ weight: [outputs, inputs] -> [..., outputs]; while coding, equal in any company."""
+    if not torch.is_inference_mode_enabled():  # in training the last digit is free
         return F.linear(x, weight, bias)
-    places = x if x.dim() == 4 else x.reshape(1, 1, -1, x.shape[-1])
-    y = F.conv2d(places.permute(0, 3, 1, 2), weight[:, :, None, None], bias)
-    return y.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+    out = x.new_empty(*x.shape[:-1], len(weight))
+    by_blocks(lambda room, part: room.copy_(multiplied(part, weight, bias)), flat(out), flat(x))
+    return out
+
+
+def multiplied(x: Tensor, weight: Tensor, bias: Tensor | None, leak: float = 1.0) -> Tensor:
+    """The same in one call, what is below zero times `leak`; by the faster of the libraries there are.
+
+    That is oneDNN, through the operator that torch's own compiler calls (2.6 to 2.13 have it): as fast as MKL
+    on an Emerald Rapids, and on a Zen 5 its convolutions were twice as fast. A 1x1 convolution would copy its
+    weights at each call: a fifth of the time of a block.
+    """
+    plain = x.dtype == torch.float32 and x.device.type == "cpu" and torch._C._get_mkldnn_enabled()
+    if not plain or not torch.is_inference_mode_enabled():  # it has no gradient
+        y = F.linear(x, weight, bias)
+        return y if leak == 1 else F.leaky_relu_(y, leak)
+    after: tuple[str, list[float]] = ("none", []) if leak == 1 else ("leaky_relu", [leak])
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *after, "")  # type: ignore[no-any-return]
+
+
+def flat(x: Tensor) -> Tensor:
+    """[..., C] -> [n, C], a view where that can be."""
+    return x.reshape(-1, x.shape[-1])
 
 
 def widened(x: Tensor) -> Tensor:
@@ -64,17 +93,24 @@ def widened(x: Tensor) -> Tensor:
 
 
 class Dense(nn.Module):
-    """A 1x1 convolution: [..., inputs] -> [..., outputs], computed in the input's precision."""
+    """A 1x1 convolution: [..., inputs] -> [..., outputs], computed in the input's precision.
 
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0) -> None:
+    tile: of a network that only ever sees whole tiles. There each row has the same company every time,
+    and blocks would make a call of 64 positions, as many tiles have, cost as much as one of 512.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0, tile: bool = False
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * gain * inputs**-0.5)
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.multiply = multiplied if tile else product
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., inputs], float32 or bfloat16."""
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return product(x, self.weight.to(x.dtype), bias)
+        return self.multiply(x, self.weight.to(x.dtype), bias)
 
 
 LEAK = 0.01
@@ -86,10 +122,12 @@ class Block(nn.Module):
     """`x + reduce(rectify(expand(depthwise3x3(x))))`, n -> 2n -> n channels (DESIGN's FB).
 
     No normalisation, nothing global: each output row depends on three input rows, so rows stream.
+    tile: of a network that only ever sees whole tiles, as in `Dense`.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, tile: bool = False) -> None:
         super().__init__()
+        self.multiply = multiplied if tile else product
         self.depthwise = nn.Parameter(torch.randn(width, 1, 3, 3) / 3)
         self.depthwise_bias = nn.Parameter(torch.zeros(width))
         self.expand = nn.Parameter(torch.randn(2 * width, width) * (2 / width) ** 0.5)
@@ -106,16 +144,20 @@ class Block(nn.Module):
     def forward(self, x: Tensor, weights: tuple[Tensor, ...] | None = None) -> Tensor:
         """x: [N, H, W, C], borders zero. weights: others than the block's own, in their order."""
         given = (p.to(x.dtype) for p in (weights or self.weights))
-        output: Tensor = _Fused.apply(x, *given)  # type: ignore[no-untyped-call]
+        output: Tensor = _Fused.apply(self.multiply, x, *given)  # type: ignore[no-untyped-call]
         return output
 
     def rows(self, x: Tensor, weights: tuple[Tensor, ...] | None = None) -> Tensor:
-        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h, W, C], two rows free."""
+        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h + 1, W, C], with room."""
         kernel, bias, expand, expand_bias, reduce, reduce_bias = weights or self.weights
         y = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=(0, 1), groups=x.shape[3])
-        y = F.leaky_relu_(product(y.permute(0, 2, 3, 1), expand, expand_bias), LEAK)
-        output = torch.empty_like(x)
-        torch.add(product(y, reduce, reduce_bias), x[:, 1:-1], out=output[:, 2:])
+
+        def deep(room: Tensor, near: Tensor, here: Tensor) -> None:
+            wide = multiplied(near, expand, expand_bias, LEAK)
+            torch.add(multiplied(wide, reduce, reduce_bias), here, out=room)
+
+        output = x.new_empty(1, x.shape[1] + 1, *x.shape[2:])
+        by_blocks(deep, flat(output[:, 2:-1]), flat(y.permute(0, 2, 3, 1)), flat(x[:, 1:-1]))
         return output
 
 
@@ -129,7 +171,15 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+        ctx: Any,
+        multiply: Callable[..., Tensor],
+        x: Tensor,
+        kernel: Tensor,
+        bias: Tensor,
+        w1: Tensor,
+        b1: Tensor,
+        w2: Tensor,
+        b2: Tensor,
     ) -> Tensor:
         c = x.shape[3]
         d = (
@@ -137,10 +187,10 @@ class _Fused(torch.autograd.Function):
             .permute(0, 2, 3, 1)
             .contiguous()
         )
-        u = F.leaky_relu_(product(d, w1, b1), LEAK)
+        u = F.leaky_relu_(multiply(d, w1, b1), LEAK)
         # A frozen block is only passed through: what its weights would need is not kept.
-        ctx.save_for_backward(*((x, d) if ctx.needs_input_grad[3] else ()), u, kernel, w1, w2)
-        return product(u, w2, b2).add_(x)
+        ctx.save_for_backward(*((x, d) if ctx.needs_input_grad[4] else ()), u, kernel, w1, w2)
+        return multiply(u, w2, b2).add_(x)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> Any:
@@ -167,5 +217,5 @@ class _Fused(torch.autograd.Function):
         )
         gx = gx.permute(0, 2, 3, 1).add_(gy)
         if d is None:
-            return gx, *(None,) * 6
-        return gx, gk, gb, gu.t() @ d.reshape(-1, c), gu.sum(0), g.t() @ flat_u, g.sum(0)
+            return None, gx, *(None,) * 6
+        return None, gx, gk, gb, gu.t() @ d.reshape(-1, c), gu.sum(0), g.t() @ flat_u, g.sum(0)

@@ -17,6 +17,7 @@ from nic_cli.transform.config import WORLD, ModelConfig
 from nic_cli.transform.context import merged, phase_of
 from nic_cli.transform.exact import Z_LIMIT, Integers
 from nic_cli.transform.network import Network
+from nic_cli.transform.rows import taken
 from nic_cli.types import IndexArray, IntArray, Notes, Symbols, Take
 
 if TYPE_CHECKING:
@@ -127,17 +128,23 @@ class Native:
         made: the realism b that the latents are made for; shown: the one that the pixels shall have.
         finer: so many times fewer latents are taken at a time.
         """
-        for strip in self.network.synthesis.stream(_thin(strips, POSITIONS // finer), made, shown):
+        for strip in self.network.synthesis.stream(_even(strips, POSITIONS // finer), made, shown):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _tensor(self, dial: float) -> Tensor:
         return torch.tensor([dial], device=self.device, dtype=self.dtype)
 
 
-def _thin(strips: Iterable[Tensor], positions: int) -> Iterator[Tensor]:
-    """The same rows in strips of about so many latents."""
+def _even(strips: Iterable[Tensor], positions: int) -> Iterator[Tensor]:
+    """The same rows in strips of about so many latents each, whatever they came in."""
+    held: list[Tensor] = []
     for strip in strips:
-        yield from torch.split(strip, max(1, positions // strip.shape[2]), 1)
+        rows = max(1, positions // strip.shape[2])
+        held.append(strip)
+        while sum(part.shape[1] for part in held) > rows:
+            yield taken(held, rows)
+    if held:
+        yield torch.cat(held, 1)
 
 
 def _integers(x: Tensor) -> IntArray:

@@ -3,6 +3,9 @@
 A generator of strips goes in, a generator of strips comes out. A layer that looks one row up and
 down keeps the last two rows it saw; memory grows with the width of the picture only. Products
 over positions do not mix rows, so the values are those of the whole-picture run.
+
+Each strip says whether it is the last: then a layer goes on to the border at once, instead of leaving
+a row for a small strip of its own, of which there would be as many as there are layers.
 """
 
 from __future__ import annotations
@@ -11,51 +14,78 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+Strip = tuple[Tensor, bool]
+"""Rows [1, h, W, C], or with room [1, 2 + h + 1, W, C], and whether they are the last ones."""
 
 
-def through(layer: Callable[[Tensor], Tensor], strips: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Strips [1, 2 + h, W, C] through a layer of reach one; rows outside the picture are zero.
+def marked(strips: Iterable[Tensor]) -> Iterator[Strip]:
+    """Strips with whether they are the last, for which each is held until the next one comes."""
+    held: Tensor | None = None
+    for strip in strips:
+        if held is not None:
+            yield held, False
+        held = strip
+    if held is not None:
+        yield held, True
 
-    The first two rows of a strip are room for the last two of the strip before it, so that a strip is
+
+def through(layer: Callable[[Tensor], Tensor], strips: Iterable[Strip]) -> Iterator[Strip]:
+    """Strips with room through a layer of reach one; rows outside the picture are zero.
+
+    The room is two rows for the last two of the strip before and one for the border below, so that a strip is
     not copied to get its context. layer: [1, h + 2, W, C], one row of context either side -> its output.
     """
     held: Tensor | None = None
-    for strip in strips:
+    tallest = 0
+    for strip, last in strips:
         if held is None:
             strip = strip[:, 1:]
             strip[:, 0] = 0
         else:
             strip[:, :2] = held
-        held = strip[:, -2:].clone()
-        if strip.shape[1] > 2:
-            strip = layer(strip)
-            yield strip
-        del strip  # a layer that waits keeps its two rows, not a whole strip
-    if held is not None:
-        yield layer(torch.cat((held, torch.zeros_like(held[:, :1])), 1))
+        if last:
+            strip[:, -1] = 0
+        else:
+            strip = strip[:, :-1]
+            held = strip[:, -2:].clone()
+        height = strip.shape[1] - 2
+        # The last strip brings along what the layers before have held back: no more at once than is usual.
+        most = tallest * 3 // 2 if last and tallest else height
+        tallest = max(tallest, height)
+        rest = strip if height else None
+        del strip
+        while rest is not None:
+            whole = rest.shape[1] - 2 <= most
+            part, rest = rest[:, : most + 2], None if whole else rest[:, most:]
+            made = [layer(part)]
+            del part  # a layer that waits keeps its two rows, neither a strip nor what it made of it
+            yield made.pop(), last and whole
 
 
 def with_room(strip: Tensor) -> Tensor:
-    """[1, h, W, C] -> [1, 2 + h, W, C], as `through` wants it."""
-    return F.pad(strip, (0, 0, 0, 0, 2, 0))
+    """[1, h, W, C] -> [1, 2 + h + 1, W, C], as `through` wants it."""
+    n, height, width, channels = strip.shape
+    roomy = strip.new_empty(n, height + 3, width, channels)
+    roomy[:, 2:-1] = strip
+    return roomy
 
 
 def without_room(strip: Tensor) -> Tensor:
-    """[1, 2 + h, W, C], as a block's `rows` gives it -> [1, h, W, C]."""
-    return strip[:, 2:]
+    """[1, 2 + h + 1, W, C], as a block's `rows` gives it -> [1, h, W, C]."""
+    return strip[:, 2:-1]
 
 
-def paired(strips: Iterable[Tensor]) -> Iterator[Tensor]:
-    """The same rows in strips of even height, for a layer that halves the resolution."""
+def paired(strips: Iterable[Strip]) -> Iterator[Strip]:
+    """The same rows, an even number of them in all, in strips of even height for a layer that halves them."""
     odd: Tensor | None = None
-    for strip in strips:
+    for strip, last in strips:
         if odd is not None:
             strip = torch.cat((odd, strip), 1)
         even = strip.shape[1] // 2 * 2
         odd = strip[:, even:] if even < strip.shape[1] else None
         if even:
-            yield strip[:, :even]
+            yield strip[:, :even], last
 
 
 def taken(queue: list[Tensor], count: int) -> Tensor:

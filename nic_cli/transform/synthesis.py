@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
-from nic_cli.transform.layers import Dense, product, shuffle, widened
+from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, shuffle, widened
 from nic_cli.transform.realism import Update, share_of
-from nic_cli.transform.rows import taken, through, with_room, without_room
+from nic_cli.transform.rows import Strip, marked, taken, through, with_room, without_room
 
 
 class Tail(nn.Module):
@@ -30,7 +30,7 @@ class Tail(nn.Module):
 
     def forward(self, x: Tensor, shown: Tensor) -> Tensor:
         """x: [N, H, W, width]; shown: [1] -> [N, H, W, 192], borders zero."""
-        if x.dtype != torch.bfloat16:
+        if torch.is_inference_mode_enabled():
             return self.rows_at(shown)(F.pad(x, (0, 0, 0, 0, 1, 1)))
         # In training the last digit is free, and a convolution trains thrice as fast.
         weight = self._weight(shown).to(x.dtype).contiguous(memory_format=torch.channels_last)
@@ -55,13 +55,20 @@ class Tail(nn.Module):
         order of summation by the size of the strip, and rows must not depend on their company.
         """
         height, width = x.shape[1] - 2, x.shape[2]
-        wide = F.pad(x, (0, 0, 1, 1))
-        beside = torch.cat([wide[:, :, j : j + width] for j in range(3)], 3)
-        above, here, below = weight.permute(2, 0, 3, 1).reshape(3, 192, -1).to(x.dtype)
-        y = product(beside[:, :height], above, self.bias.to(x.dtype))
-        y += product(beside[:, 1:-1], here)
-        y += product(beside[:, 2:], below)
-        return y
+        beside = x.new_empty(*x.shape[:3], 3, x.shape[3])
+        beside[:, :, 0, 0] = beside[:, :, -1, 2] = 0
+        beside[:, :, 1:, 0], beside[:, :, :, 1], beside[:, :, :-1, 2] = x[:, :, :-1], x, x[:, :, 1:]
+        rows = [flat(beside[:, i : i + height].flatten(3)) for i in range(3)]
+        weights = weight.permute(2, 0, 3, 1).reshape(3, 192, -1).to(x.dtype)
+        bias = self.bias.to(x.dtype)
+
+        def summed(room: Tensor, above: Tensor, here: Tensor, below: Tensor) -> None:
+            torch.add(multiplied(above, weights[0], bias), multiplied(here, weights[1], None), out=room)
+            room += multiplied(below, weights[2], None)
+
+        out = x.new_empty(*x.shape[:1], height, width, 192)
+        by_blocks(summed, flat(out), *rows)
+        return out
 
 
 class Synthesis(nn.Module):
@@ -102,16 +109,20 @@ class Synthesis(nn.Module):
         skips: list[Tensor] = []
         realisms = [self.stem.weight.new_tensor([b]) for b in (made, shown)]
 
-        def deep() -> Iterator[Tensor]:
-            for strip in strips:
+        def deep() -> Iterator[Strip]:
+            for strip, last in marked(strips):
                 skips.append(shuffle(self.skip(strip), 2))
-                yield with_room(self.stem(strip))
+                yield with_room(self.stem(strip)), last
+
+        def doubled(coarse: Iterable[Strip]) -> Iterator[Strip]:
+            for strip, last in coarse:
+                yield with_room(shuffle(self.up(without_room(strip)), 2)), last
 
         h = deep()
         for block in self.coarse:
             h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
-        h = (with_room(shuffle(self.up(rows), 2)) for rows in map(without_room, h))
+        h = doubled(h)
         for block in self.fine:
             h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
-        for rows in through(self.tail.rows_at(realisms[1]), h):
+        for rows, _ in through(self.tail.rows_at(realisms[1]), h):
             yield shuffle(rows + taken(skips, rows.shape[1]), 8)

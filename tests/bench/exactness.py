@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,10 @@ import numpy as np
 VARIANTS = {  # name: (environment, options of the worker)
     "2 threads": ({}, {}),
     "1 thread": ({}, {"threads": 1}),
+    "8 threads": ({}, {"threads": 8}),
     "oneDNN off": ({}, {"onednn": False}),
+    "oneDNN with AVX2": ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, {}),
+    "oneDNN with SSE 4.1": ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, {}),
     "ATen default kernels": ({"ATEN_CPU_CAPABILITY": "default"}, {}),
     "ATen avx2 kernels": ({"ATEN_CPU_CAPABILITY": "avx2"}, {}),
     "MKL without AVX-512": ({"MKL_ENABLE_INSTRUCTIONS": "AVX2"}, {}),
@@ -32,6 +36,23 @@ VARIANTS = {  # name: (environment, options of the worker)
 }
 
 OF_NATIVE = {"float64", "positions"}
+SETS = ("sse4_1", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+
+
+def processor() -> str:
+    """Maker, family, model and name of this processor, and which of the instructions that matter it has."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return platform.processor() or platform.machine()
+    said = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())
+    }
+    if "vendor_id" not in said:  # not an x86
+        return f"{platform.machine()} {said.get('CPU implementer', '')} {said.get('CPU part', '')}".rstrip()
+    sets = " ".join(name for name in SETS if name in said["flags"].split())
+    family, model = said["cpu family"], said["model"]
+    return f"{said['vendor_id']} family {family} model {model} ({said['model name']}; {sets})"
 
 
 def worker(folder: Path, options: dict) -> None:
@@ -97,6 +118,8 @@ def main() -> int:
     if given.worker:
         worker(given.folder, json.loads(given.worker))
         return 0
+    import torch
+
     from nic_cli import codec
     from nic_cli.container import file
     from nic_cli.image.reading import read
@@ -116,6 +139,7 @@ def main() -> int:
         variants = known | {device: ({}, {"device": device}) for device in given.device}
         count = len(list(Path(place).glob("*.nic")))
         results = compare(Path(place), variants, given.model)
+    print(f"{processor()}, torch {torch.__version__}")
     for name, (wrong, apart) in results.items():
         print(f"{name:24} symbols differ in {wrong} of {count} files; pixels by at most {apart} of 255")
     return int(any(wrong or apart > 1 for wrong, apart in results.values()))
