@@ -39,6 +39,8 @@ With one size there is one choice. 512 leave what lies between two products in t
 faster than whole strips at a time; 256 pay more for each call, 1024 for more rows computed twice.
 """
 BLOCK_ELSEWHERE = 4096  # a GPU wants more for each call; none was there to choose by
+ONEDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+"""Whether torch was built with it; a build for Apple's processors is not."""
 
 
 def by_blocks(layer: Callable[..., object], out: Tensor, *inputs: Tensor) -> None:
@@ -74,8 +76,8 @@ def multiplied(x: Tensor, weight: Tensor, bias: Tensor | None, leak: float = 1.0
     on an Emerald Rapids, and on a Zen 5 its convolutions were twice as fast. A 1x1 convolution would copy its
     weights at each call: a fifth of the time of a block.
     """
-    plain = x.dtype == torch.float32 and x.device.type == "cpu" and torch._C._get_mkldnn_enabled()
-    if not plain or not torch.is_inference_mode_enabled():  # it has no gradient
+    there = ONEDNN and torch._C._get_mkldnn_enabled() and x.device.type == "cpu"
+    if not there or x.dtype != torch.float32 or not torch.is_inference_mode_enabled():  # it has no gradient
         y = F.linear(x, weight, bias)
         return y if leak == 1 else F.leaky_relu_(y, leak)
     after: tuple[str, list[float]] = ("none", []) if leak == 1 else ("leaky_relu", [leak])
@@ -156,8 +158,9 @@ class Block(nn.Module):
             wide = multiplied(near, expand, expand_bias, LEAK)
             torch.add(multiplied(wide, reduce, reduce_bias), here, out=room)
 
-        output = x.new_empty(1, x.shape[1] + 1, *x.shape[2:])
-        by_blocks(deep, flat(output[:, 2:-1]), flat(y.permute(0, 2, 3, 1)), flat(x[:, 1:-1]))
+        output = x.new_empty(len(x), x.shape[1] + 1, *x.shape[2:])
+        room = output[:, 2:-1].view(-1, x.shape[3])  # no view, and an error, of more than one picture
+        by_blocks(deep, room, flat(y.permute(0, 2, 3, 1)), flat(x[:, 1:-1]))
         return output
 
 

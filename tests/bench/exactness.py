@@ -1,6 +1,6 @@
 """Do files decode to the same symbols, and to the same pixels within one level, in every arithmetic?
 
-    python -m tests.bench.exactness FOLDER [-m MODEL] [-q 0,2,4] [-b 0] [--limit N]
+    python -m tests.bench.exactness FOLDER [-m MODEL] [-q 0,2,4] [-b 0] [-e 1] [--limit N]
 
 Encodes each picture once, then verifies and decodes the files in processes of their own with other
 threads, kernels, precision and grouping of rows. Prints mismatches and exits with 1 if there are any.
@@ -91,8 +91,11 @@ def run(folder: Path, environment: dict, options: dict):
         return json.loads(str(found["sums"])), pixels
 
 
-def compare(folder: Path, variants=None, model=None) -> dict[str, tuple[int, int]]:
-    """For each variant: files whose symbols differ from the first's, and the largest pixel difference."""
+def compare(folder: Path, variants=None, model=None, told=lambda *_: None) -> dict[str, tuple[int, int]]:
+    """For each variant: files whose symbols differ from the first's, and the largest pixel difference.
+
+    told: called with the name and these two as soon as a variant is done.
+    """
     variants = variants or VARIANTS
     results, base = {}, None
     for name, (environment, options) in variants.items():
@@ -101,6 +104,7 @@ def compare(folder: Path, variants=None, model=None) -> dict[str, tuple[int, int
         wrong = sum(base[0][key] != sums[key] for key in base[0])
         apart = max(int(np.abs(pixels[key].astype(int) - base[1][key]).max()) for key in base[1])
         results[name] = wrong, apart
+        told(name, wrong, apart)
     return results
 
 
@@ -138,10 +142,15 @@ def main() -> int:
         known = {n: v for n, v in VARIANTS.items() if model.engine.exact or not v[1].keys() & OF_NATIVE}
         variants = known | {device: ({}, {"device": device}) for device in given.device}
         count = len(list(Path(place).glob("*.nic")))
-        results = compare(Path(place), variants, given.model)
-    print(f"{processor()}, torch {torch.__version__}")
-    for name, (wrong, apart) in results.items():
-        print(f"{name:24} symbols differ in {wrong} of {count} files; pixels by at most {apart} of 255")
+        print(f"{processor()}, torch {torch.__version__}", flush=True)
+
+        def told(name, wrong, apart):
+            print(
+                f"{name:24} symbols differ in {wrong} of {count} files; pixels by at most {apart} of 255",
+                flush=True,
+            )
+
+        results = compare(Path(place), variants, given.model, told)
     return int(any(wrong or apart > 1 for wrong, apart in results.values()))
 
 

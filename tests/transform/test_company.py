@@ -17,7 +17,6 @@ from nic_cli.transform.synthesis import Tail
 KERNELS = {
     "the least there are": {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"},
     "AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
-    "AVX-512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
     "all of this processor": {},
 }
 
@@ -53,3 +52,19 @@ def test_what_a_library_chooses_by_size_cannot_show(monkeypatch):
     for layer in (lambda x: block.rows(x)[:, 2:-1], tail):
         for height in (1, 5, 20):
             assert torch.equal(layer(x)[:, 7 : 7 + height], layer(x[:, 7 : 9 + height]))
+
+
+@torch.inference_mode()
+def test_a_torch_without_onednn_will_do(monkeypatch):
+    torch.manual_seed(0)
+    block, x = Block(16), torch.randn(1, 6, 5, 16)
+    found = block.rows(x)[:, 2:-1]
+    monkeypatch.setattr(layers, "ONEDNN", False)
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    assert torch.allclose(block.rows(x)[:, 2:-1], found, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_rows_of_several_pictures_are_refused():
+    with pytest.raises(RuntimeError):
+        Block(8).rows(torch.randn(2, 4, 5, 8))
