@@ -52,7 +52,12 @@ sys.exit(main(sys.argv[2:]))
 def interrupted(number: int, how: str, *arguments: str) -> tuple[int, bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SLOW, how, *arguments]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+
+    def heard() -> None:
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)  # under nohup, and in the background, some are ignored
+
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, preexec_fn=heard)
     deadline = time.monotonic() + 60
     while not Path("ready").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
