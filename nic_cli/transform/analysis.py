@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, unshuffle, widened
-from nic_cli.transform.rows import Strip, marked, paired, taken, through, with_room, without_room
+from nic_cli.transform.rows import Strip, marked, paired, taken, through, without_room
 
 
 class Analysis(nn.Module):
@@ -56,11 +56,11 @@ class Analysis(nn.Module):
             for strip, last in marked(strips):
                 bands = unshuffle(strip, 8)
                 skips.append(self.skip(unshuffle(bands, 2)))
-                yield with_room(self.stem(bands)), last
+                yield self.stem.rows(bands), last
 
         def halved(fine: Iterable[Strip]) -> Iterator[Strip]:
             for rows, last in paired((without_room(strip), last) for strip, last in fine):
-                yield with_room(self.down(unshuffle(rows, 2))), last
+                yield self.down.rows(unshuffle(rows, 2)), last
 
         h = deep()
         for block in self.fine:

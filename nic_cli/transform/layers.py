@@ -65,8 +65,13 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if not torch.is_inference_mode_enabled():  # in training the last digit is free
         return F.linear(x, weight, bias)
     out = x.new_empty(*x.shape[:-1], len(weight))
-    by_blocks(lambda room, part: room.copy_(multiplied(part, weight, bias)), flat(out), flat(x))
+    _product_into(flat(out), x, weight, bias)
     return out
+
+
+def _product_into(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """x: [..., inputs] -> out: [n, outputs]."""
+    by_blocks(lambda room, part: room.copy_(multiplied(part, weight, bias)), out, flat(x))
 
 
 def multiplied(x: Tensor, weight: Tensor, bias: Tensor | None, leak: float = 1.0) -> Tensor:
@@ -113,6 +118,12 @@ class Dense(nn.Module):
         """x: [..., inputs], float32 or bfloat16."""
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return self.multiply(x, self.weight.to(x.dtype), bias)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x: [1, h, W, inputs] -> [1, 2 + h + 1, W, outputs], with room as `Block.rows` gives it."""
+        output = x.new_empty(len(x), x.shape[1] + 3, x.shape[2], len(self.weight))
+        _product_into(output[:, 2:-1].view(-1, len(self.weight)), x, self.weight, self.bias)
+        return output
 
 
 LEAK = 0.01

@@ -112,7 +112,7 @@ class Synthesis(nn.Module):
         def deep() -> Iterator[Strip]:
             for strip, last in marked(strips):
                 skips.append(shuffle(self.skip(strip), 2))
-                yield with_room(self.stem(strip)), last
+                yield self.stem.rows(strip), last
 
         def doubled(coarse: Iterable[Strip]) -> Iterator[Strip]:
             for strip, last in coarse:
