@@ -40,7 +40,7 @@ faster than whole strips at a time; 256 pay more for each call, 1024 for more ro
 """
 BLOCK_ELSEWHERE = 4096  # a GPU wants more for each call; none was there to choose by
 ONEDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-"""Whether torch was built with it; a build for Apple's processors is not."""
+"""Whether torch was built with it, which not every build is."""
 
 
 def by_blocks(layer: Callable[..., object], out: Tensor, *inputs: Tensor) -> None:
