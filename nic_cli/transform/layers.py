@@ -79,7 +79,7 @@ def multiplied(x: Tensor, weight: Tensor, bias: Tensor | None, leak: float = 1.0
 
     That is oneDNN, through the operator that torch's own compiler calls (2.6 to 2.13 have it): as fast as MKL
     on an Emerald Rapids, and on a Zen 5 its convolutions were twice as fast. A 1x1 convolution would copy its
-    weights at each call: a fifth of the time of a block.
+    weights at each call: up to a fifth of the time of a block.
     """
     there = ONEDNN and torch._C._get_mkldnn_enabled() and x.device.type == "cpu"
     if not there or x.dtype != torch.float32 or not torch.is_inference_mode_enabled():  # it has no gradient
