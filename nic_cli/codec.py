@@ -9,7 +9,6 @@ Stages know nothing of each other; they meet here.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -30,6 +29,7 @@ from nic_cli.types import (
     Container,
     Header,
     Metadata,
+    Origin,
     Picture,
     PixelArray,
     Region,
@@ -139,7 +139,9 @@ def stream(
     window = grid.window(area, model.engine.reach)
     placed = grid.meeting(window)
     tiles = (parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
-    rows = model.engine.synthesise(plane.joined(tiles, placed, window), header.q, header.b, shown, finer)
+    origin = Origin(window.x, window.y, file.symbols_crc(container))
+    latents = plane.joined(tiles, placed, window)
+    rows = model.engine.synthesise(latents, header.q, header.b, shown, finer, origin)
     inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
     pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
     return _picture(pixels, container, area, scale)
@@ -148,13 +150,11 @@ def stream(
 def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
     """CRC-32 over the symbols' CRC-32s of all tiles, each checked; raises as `decode` does."""
     grid = _grid(container, model)
-    crcs = []
-    for tile, region in zip(container.tiles, chain.from_iterable(grid.rows()), strict=True):
-        parse(tile, region, container.header, model)
-        crcs.append(tile.symbols_crc.to_bytes(4, "little"))
+    for number, region in enumerate(chain.from_iterable(grid.rows())):
+        parse(container.tiles[number], region, container.header, model)
         if progress is not None:
-            progress(len(crcs), grid.count)
-    return zlib.crc32(b"".join(crcs))
+            progress(number + 1, grid.count)
+    return file.symbols_crc(container)
 
 
 # -- the latent plane ------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
 from nic_cli.transform.dials import lambda_of
 from nic_cli.transform.native import Native
+from nic_cli.transform.realism import MIDDLE
 from nic_cli.transform.search import REACH, Distortion, Window
 from nic_cli.types import Header, IndexArray, IntArray, Region, Symbols, TileStream
 
@@ -125,9 +126,9 @@ class Searching:
         return found if after < before else tile.stream
 
     def _cost(self, distortion: Distortion, stream: TileStream, latents: Tensor) -> float:
-        """Bits that are stored, and the distortion that a decoder will show, in bits."""
+        """Bits that are stored, and the distortion that a decoder will show up to b = 0.5, in bits."""
         q, b = self._dials
-        rows = np.concatenate(list(self._engine.synthesise([latents], q, b, b)))
+        rows = np.concatenate(list(self._engine.synthesise([latents], q, b, min(b, MIDDLE))))
         error = distortion(torch.from_numpy(rows.clip(0, 1))[None])
         return float(8 * len(stream.payload) + lambda_of(torch.tensor(q)) * error)
 

@@ -101,6 +101,18 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where latents to be shown begin on the picture's plane, and the seed of its noise, under 2^32."""
+
+    x: int = 0
+    y: int = 0
+    seed: int = 0
+
+
+START = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Symbols:
     """The integers of one tile.
 

@@ -74,19 +74,26 @@ class _Tiles(Sequence[TileStream]):
     """The tiles that `data` holds from a byte on."""
 
     def __init__(self, data: Data, position: int, entries: tuple[TileEntry, ...]) -> None:
-        self._data, self._entries = data, entries
+        self._data, self.entries = data, entries
         self._ends = list(accumulate((entry.n_bytes for entry in entries), initial=position))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __getitem__(self, number: Any) -> Any:
         """One tile, by its number from 0 on."""
-        entry, start, end = self._entries[number], self._ends[number], self._ends[number + 1]
+        entry, start, end = self.entries[number], self._ends[number], self._ends[number + 1]
         payload = self._data[start:end]
         if crc32(payload) != entry.payload_crc:
             raise DamagedFile(f"tile {number}: checksum of bytes {start} to {end} differs: {REMEDY}")
         return TileStream(payload, entry.symbols_crc)
+
+
+def symbols_crc(container: Container) -> int:
+    """CRC-32 over the CRC-32s of all tiles' symbols, for which no tile is read: it stands for the picture."""
+    tiles = container.tiles
+    entries = tiles.entries if isinstance(tiles, _Tiles) else tiles
+    return crc32(b"".join(entry.symbols_crc.to_bytes(layout.CRC_BYTES, "little") for entry in entries))
 
 
 def overhead(container: Container) -> int:

@@ -189,6 +189,13 @@ class Adversary:
             raise UsageError(f"these critics are not those of the file: {said}") from None
 
 
+def slope(loss: Callable[[Tensor, Tensor], Tensor], found: Tensor, wanted: Tensor) -> Tensor:
+    """Gradient of the sum of a loss at found [N, H, W, 3]."""
+    leaf = found.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(leaf, wanted).sum(), leaf)
+    return gradient
+
+
 def scaled(pull: Tensor, gradient: Tensor, share: float) -> Tensor:
     """`pull` [N, H, W, 3] in each sample at a share of the length that `gradient` has there."""
     return pull * (share * _length(gradient) / (_length(pull) + 1e-20))

@@ -106,6 +106,10 @@ class Phase:
     # Share of the steps that draw b over 0.5 and train what that changes, and nothing else, in half the
     # batch; the others draw it up to 0.5 and train all else. 0 for no such parting.
     apart: float = 0.0
+    # Share of the steps that only train how loud the noise of b over 0.5 is said to be, by likelihood.
+    loudness: float = 0.0
+    # The loss of that name, as a share of the distortion's gradient at the picture, at b = 0, ..., 1 evenly.
+    spectrum: tuple[float, ...] = (0.0,)
     rates: tuple[float, ...] = ()  # q is drawn evenly between these two; none means all, the highest seldom
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
     adversarial: Adversarial | None = None
@@ -126,8 +130,10 @@ class Phase:
             raise UsageError(f"{where}: rates is two numbers from 0 up, the lower first")
         if len(self.ends) != 2 or min(self.ends) < 0 or sum(self.ends) >= 1:
             raise UsageError(f"{where}: ends is two shares, from 0 up and under 1 together")
-        if not 0 <= self.turned <= 1 or not 0 <= self.apart < 1:
-            raise UsageError(f"{where}: turned and apart are shares, 0 to 1")
+        if not 0 <= self.turned <= 1 or not 0 <= self.apart < 1 or not 0 <= self.loudness <= 1:
+            raise UsageError(f"{where}: turned, apart and loudness are shares, 0 to 1")
+        if not self.spectrum or min(self.spectrum) < 0:
+            raise UsageError(f"{where}: spectrum is one or more shares, from 0 up")
         if self.apart and not self.realism[0] < MIDDLE < self.realism[1]:
             raise UsageError(f"{where}: apart needs a realism from under {MIDDLE} to over it")
         Distortion(self.losses)
@@ -163,6 +169,8 @@ class Recipe:
             raise UsageError(f"rates end at q_top, which is {self.model.q_top:g}")
         if any(p.apart for p in self.phases) and not getattr(self.model, "realism_rank", 0):
             raise UsageError("apart needs a realism_rank in [model]: there is nothing else to train over 0.5")
+        if any(p.loudness for p in self.phases) and not getattr(self.model, "noise", 0):
+            raise UsageError("loudness needs noise in [model]: there is none to be loud")
         if any("perceptual" in p.losses for p in self.phases) and not self.perceptual.network:
             raise UsageError("the loss perceptual needs a table [perceptual] with network and path")
         if self.judge.network and self.judge.network == self.perceptual.network:

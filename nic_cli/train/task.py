@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from nic_cli.errors import UsageError
-from nic_cli.train.adversary import Adversary, scaled
+from nic_cli.train.adversary import Adversary, scaled, slope
 from nic_cli.train.data import Pool
-from nic_cli.train.losses.distortion import Distortion
+from nic_cli.train.losses.distortion import Distortion, interpolated
+from nic_cli.train.losses.loudness import loudness
 from nic_cli.train.losses.perceptual import Distance
 from nic_cli.train.losses.rate import drawn_q, rate_distortion
+from nic_cli.train.losses.spectrum import spectrum
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.train.start import begun
@@ -154,20 +156,35 @@ class Task:
         x = self.pool.crops(batch, side, self.random).float() / 255
         q = drawn_q(batch, self.network.config.q_top, self.random, self.device, self.phase.rates)
         shown = x.new_tensor([b]) if b != made else None
+        if self.phase.loudness and float(torch.rand(1)) < self.phase.loudness:
+            return self._louder(x, q, x.new_tensor([made]), x.new_tensor([b]))
         out = self.network(x - 0.5, q, x.new_tensor([made]), self.precision, shown)
         found = out.x + 0.5
         loss, parts = rate_distortion(found, x, out, q, self.distortion, b)
         loss = loss / self.optimiser.accumulate
-        if self.adversary is None or not self.adversary.heard(b):
-            loss.backward()  # type: ignore[no-untyped-call]
-            return parts
+        pulls = []
+        if (share := interpolated(self.phase.spectrum, b)) > 0:
+            pulls.append((slope(spectrum, found, x), share))
+        critics = self.adversary if self.adversary is not None and self.adversary.heard(b) else None
         y = out.y.detach().permute(0, 3, 1, 2)
-        if (share := self.adversary.share(b)) > 0:
+        if critics is not None and (share := critics.share(b)) > 0:
+            wanted = self._better(x, q, made, shown) if critics.given.higher else x
+            pulls.append((critics.pull(found, wanted, q, y), share))
+        if pulls:
             (gradient,) = torch.autograd.grad(loss, found, retain_graph=True)
-            wanted = self._better(x, q, made, shown) if self.adversary.given.higher else x
-            loss = loss + (found * scaled(self.adversary.pull(found, wanted, q, y), gradient, share)).sum()
+            for pull, share in pulls:
+                loss = loss + (found * scaled(pull, gradient, share)).sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        return parts | self.adversary.learn(found.detach(), x, q, y, lr_scale)
+        return parts if critics is None else parts | critics.learn(found.detach(), x, q, y, lr_scale)
+
+    def _louder(self, x: Tensor, q: Tensor, made: Tensor, shown: Tensor) -> dict[str, Tensor]:
+        """Gradient of what predicts the loudness of noise, and of nothing else."""
+        network = cast(Network, self.network)  # a recipe for another kind has no noise
+        with torch.no_grad():
+            y = network(x - 0.5, q, made, self.precision, shown, noisy=False).y
+        loss = loudness(network.synthesis, (y, q), (made, shown), x, self.precision)
+        (loss / self.optimiser.accumulate).backward()  # type: ignore[no-untyped-call]
+        return {"loss": loss.detach(), "loudness": loss.detach()}
 
     @torch.no_grad()
     def _better(self, x: Tensor, q: Tensor, made: float, shown: Tensor | None) -> Tensor:
@@ -245,14 +262,19 @@ def _phase(recipe: Recipe, name: str | None) -> Phase:
 
 
 def _is_dense(name: str, p: Tensor) -> bool:
-    return name.endswith(MUON_PARTS) and not (p.ndim == 4 and p.shape[1] == 1)
+    """Whether it is a weight that Muon takes; those of noise, which begin loud, are Adam's."""
+    depthwise = p.ndim == 4 and p.shape[1] == 1
+    return name.endswith(MUON_PARTS) and not depthwise and not is_update(name)
 
 
 def _is_faint(name: str) -> bool:
     """Biases of the deep branches, where activations are a few hundredths.
 
     At Adam's full rate they wander further than that, which switches whole blocks on or off for good.
+    What predicts the loudness of noise is no deep branch.
     """
+    if name.startswith("synthesis.realism."):
+        return False
     return name.startswith(("analysis.", "synthesis.")) and name.endswith(("bias", ".shift"))
 
 

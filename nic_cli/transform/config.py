@@ -39,6 +39,7 @@ class ModelConfig:
     q_anchors: int = 13  # log-gains are interpolated between these, q = 0 to q_top
     b_anchors: int = 3  # realism conditions are interpolated between these, b = 0 to 1
     realism_rank: int = 0  # of the updates that b over 0.5 mixes into the synthesis; 0 for none
+    noise: int = 0  # hidden channels of what says how loud the noise of b over 0.5 is; 0 for no noise
     scales: int = 64  # Gaussian tables of r
     scale_low: float = 0.11  # standard deviation of the first table, in quantiser steps
     scale_high: float = 128.0  # and of the last

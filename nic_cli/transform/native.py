@@ -18,7 +18,7 @@ from nic_cli.transform.context import merged, phase_of
 from nic_cli.transform.exact import Z_LIMIT, Integers
 from nic_cli.transform.network import Network
 from nic_cli.transform.rows import taken
-from nic_cli.types import IndexArray, IntArray, Notes, Symbols, Take
+from nic_cli.types import START, IndexArray, IntArray, Notes, Origin, Symbols, Take
 
 if TYPE_CHECKING:
     from nic_cli.transform.search import Told, Window
@@ -121,14 +121,21 @@ class Native:
 
     @torch.inference_mode()
     def synthesise(
-        self, strips: Iterable[Tensor], q: float, made: float, shown: float, finer: int = 1
+        self,
+        strips: Iterable[Tensor],
+        q: float,
+        made: float,
+        shown: float,
+        finer: int = 1,
+        origin: Origin = START,
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
         made: the realism b that the latents are made for; shown: the one that the pixels shall have.
-        finer: so many times fewer latents are taken at a time.
+        finer: so many times fewer latents are taken at a time. origin: for the noise of b over 0.5.
         """
-        for strip in self.network.synthesis.stream(_even(strips, POSITIONS // finer), made, shown):
+        even = _even(strips, POSITIONS // finer)
+        for strip in self.network.synthesis.stream(even, made, shown, q, origin):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _tensor(self, dial: float) -> Tensor:

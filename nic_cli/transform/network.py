@@ -14,6 +14,7 @@ from nic_cli.transform.context import Context, phase_of
 from nic_cli.transform.dials import Gains
 from nic_cli.transform.exact import Z_LIMIT, ScaleNetwork, round_
 from nic_cli.transform.hyper import HyperAnalysis, HyperPrior, HyperSynthesis
+from nic_cli.transform.noise import drawn
 from nic_cli.transform.synthesis import Synthesis
 
 
@@ -71,7 +72,8 @@ class Network(nn.Module):
         r = y - means + (torch.rand_like(y) - 0.5) if noisy else y_hat - means
         z_bits = self.prior(z_float + (torch.rand_like(z) - 0.5) if noisy else z, q)
         y_hat = y_hat * outward
-        x_hat = self.synthesis(y_hat, b, b if shown is None else shown, precision)
+        noise = drawn(len(y), 2 * y.shape[1], 2 * y.shape[2], y.device), q
+        x_hat = self.synthesis(y_hat, b, b if shown is None else shown, precision, noise)
         return Pass(x_hat, y_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
 
     def sigma(self, indices: Tensor) -> Tensor:

@@ -15,8 +15,10 @@ from torch.nn import functional as F
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, shuffle, widened
-from nic_cli.transform.realism import Update, share_of
+from nic_cli.transform.noise import Injected, NoiseInjection
+from nic_cli.transform.realism import MIDDLE, Update, share_of
 from nic_cli.transform.rows import Strip, marked, taken, through, with_room, without_room
+from nic_cli.types import START, Origin
 
 
 class Tail(nn.Module):
@@ -88,26 +90,52 @@ class Synthesis(nn.Module):
         )
         self.tail = Tail(fine, rank)
         self.skip = Dense(config.latent, 768, bias=False)
+        self.realism = NoiseInjection(fine, config.noise) if config.noise else None
         # Latents to each side that a pixel depends on: a block sees one square around it, of 16 pixels
         # or of 8, and so does the tail.
         self.reach = len(self.coarse) + -(-(len(self.fine) + 1) // 2)
 
     def forward(
-        self, y: Tensor, made: Tensor, shown: Tensor, precision: torch.dtype = torch.float32
+        self,
+        y: Tensor,
+        made: Tensor,
+        shown: Tensor,
+        precision: torch.dtype = torch.float32,
+        noise: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """The whole picture at once; made, shown: [1] in 0..1; `precision` is that of the deep branch."""
+        """The whole picture at once; made, shown: [1] in 0..1; `precision` is that of the deep branch.
+
+        noise: its values [N, 2 h, 2 w, VALUES], and q [N]; without it none is shown.
+        """
+        h = self.features(y, made, shown, precision)
+        skip = shuffle(self.skip(y), 2)
+        if self.realism is not None and noise is not None:
+            into, direct = self.realism(h, *noise, share_of(shown))
+            h, skip = h + into, skip + widened(direct)
+        for block in self.fine:
+            h = block(h, made, shown)
+        return shuffle(widened(self.tail(h, shown)) + skip, 8)
+
+    def features(self, y: Tensor, made: Tensor, shown: Tensor, precision: torch.dtype) -> Tensor:
+        """What the fine blocks begin with: [N, 2 h, 2 w, fine]."""
         h = self.stem(y.to(precision))
         for block in self.coarse:
             h = block(h, made, shown)
-        h = shuffle(self.up(h), 2)
-        for block in self.fine:
-            h = block(h, made, shown)
-        return shuffle(widened(self.tail(h, shown)) + shuffle(self.skip(y), 2), 8)
+        return shuffle(self.up(h), 2)
 
-    def stream(self, strips: Iterable[Tensor], made: float, shown: float) -> Iterator[Tensor]:
-        """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels."""
+    def stream(
+        self, strips: Iterable[Tensor], made: float, shown: float, q: float = 0.0, origin: Origin = START
+    ) -> Iterator[Tensor]:
+        """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels.
+
+        q, origin: for the noise that realisms over 0.5 have.
+        """
         skips: list[Tensor] = []
         realisms = [self.stem.weight.new_tensor([b]) for b in (made, shown)]
+        noisy, direct = None, []
+        if self.realism is not None and shown > MIDDLE:
+            place = origin.seed, 2 * origin.y, 2 * origin.x
+            noisy = Injected(self.realism, realisms[0].new_tensor([q]), realisms[1], *place)
 
         def deep() -> Iterator[Strip]:
             for strip, last in marked(strips):
@@ -116,7 +144,10 @@ class Synthesis(nn.Module):
 
         def doubled(coarse: Iterable[Strip]) -> Iterator[Strip]:
             for strip, last in coarse:
-                yield with_room(shuffle(self.up(without_room(strip)), 2)), last
+                rows = shuffle(self.up(without_room(strip)), 2)
+                if noisy is not None:
+                    direct.append(noisy(rows))
+                yield with_room(rows), last
 
         h = deep()
         for block in self.coarse:
@@ -125,4 +156,7 @@ class Synthesis(nn.Module):
         for block in self.fine:
             h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
         for rows, _ in through(self.tail.rows_at(realisms[1]), h):
-            yield shuffle(rows + taken(skips, rows.shape[1]), 8)
+            skip = taken(skips, rows.shape[1])
+            if noisy is not None:
+                skip = skip + taken(direct, rows.shape[1])
+            yield shuffle(rows + skip, 8)

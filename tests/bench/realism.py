@@ -1,19 +1,22 @@
 """Does b = 1 look more real than b = 0, and what does it cost? The checks that a stage C must pass.
 
-    python -m tests.bench.realism kodak/ [-m MODEL] [--bpp 0.2] [-b 0,0.5,0.75,1]
-        [--vgg FILE] [--squeezenet FILE] [--learn FOLDER] [--sheet OUT.png]
+    python -m tests.bench.realism kodak/ [-m MODEL] [--bpp 0.2 | -q 0.4] [--made 0.75] [-b 0,0.5,0.75,1]
+        [--vgg FILE] [--squeezenet FILE] [--learn FOLDER] [--sheet OUT.png] [--each]
 
-Every picture is coded at the same bits per pixel for each b. Prints means of PSNR; of the distance in
-features of VGG 16 (ST-LPIPS, of the package stlpips-pytorch or FILE), which no training has seen; of the
-power of the top two octaves against the original's. With --squeezenet: distance and patch KID in SqueezeNet.
-With --learn: how well a small network that was trained for a minute on pictures of FOLDER coded alike tells
-patches of these from real ones, as the area under its curve (0.5: it can't). --sheet: twelve fixed places of
-Kodak, original, b = 0 and b = 1, side by side.
+Every picture is coded once, for the realism --made, and shown at each b: the same bytes. Prints, as means
+over pictures: PSNR; the spectrum's worst ratio (in brackets that of the worst picture) and its median
+(the lowest, the highest); power of the finest two octaves against the original's; texture distance; the
+distance in features of VGG 16 (ST-LPIPS, of the package stlpips-pytorch or FILE), which no training has
+seen. With --squeezenet: distance and patch KID in SqueezeNet. With --learn: how well a small network that
+was trained for a minute on pictures of FOLDER coded alike tells patches of these from real ones, as the area
+under its curve (0.5: it can't). --sheet: twelve fixed places of Kodak, original, AVIF of the same bytes and
+each b from 0.5 on, not enlarged. --each: a line for each picture too.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -27,28 +30,41 @@ from torch.nn import functional as F
 from nic_cli import codec
 from nic_cli.bench.metrics.kid import PatchKid
 from nic_cli.bench.metrics.perceptual import Perceptual as Squeeze
-from nic_cli.bench.metrics.texture import octaves
+from nic_cli.bench.metrics.spectrum import median, worst
+from nic_cli.bench.metrics.texture import texture
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array, read
 from nic_cli.train.losses.perceptual import Distance, Perceptual
 from nic_cli.zoo.load import load
 
-# Picture of Kodak, left and top of 160 pixels: bricks, wood, petals, leaves, water, faces, feathers.
+# Picture of Kodak, left and top of 160 pixels, and what is there.
 PLACES = (
-    (1, 180, 140), (2, 420, 180), (5, 330, 180), (7, 300, 170), (8, 330, 270), (13, 250, 330),
-    (14, 330, 220), (15, 260, 110), (19, 180, 480), (20, 330, 210), (23, 160, 60), (24, 330, 300),
+    (13, 250, 330, "water"), (24, 330, 300, "wall"), (5, 330, 180, "tyres"), (8, 330, 270, "windows"),
+    (1, 180, 140, "bricks"), (20, 330, 210, "grass"), (21, 60, 330, "rocks"), (22, 300, 200, "barn"),
+    (14, 330, 220, "water"), (18, 180, 330, "dress"), (4, 180, 250, "skin"), (23, 160, 60, "plumage"),
 )  # fmt: skip
-SIDE, SCALE = 160, 2
+SIDE = 160
 PATCH, STEPS, BATCH = 64, 400, 64
 
 
-def shown(pixels, model, b, bpp):
-    """(bits per pixel, pixels) of a picture coded for realism b at a rate."""
-    target = int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
-    container = codec.encode(from_array(pixels), model, b=b, target_bytes=target)
-    size = len(file.pack(container))
-    return 8 * size / pixels.shape[0] / pixels.shape[1], codec.decode(container, model).pixels
+def coded(pixels, model, made, bpp, q=None):
+    """A picture's container, at a rate or at q, and its bytes."""
+    target = None if q is not None else int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
+    container = codec.encode(from_array(pixels), model, q=q, b=made, target_bytes=target)
+    return container, len(file.pack(container))
+
+
+def avif(pixels, size):
+    """Pixels of the largest AVIF of at most so many bytes."""
+    found, low, high = b"", 0, 100
+    while low <= high:
+        quality, stream = (low + high) // 2, io.BytesIO()
+        Image.fromarray(pixels).save(stream, "AVIF", speed=4, quality=quality)
+        if fits := len(stream.getvalue()) <= size:
+            found = stream.getvalue()
+        low, high = (quality + 1, high) if fits else (low, quality - 1)
+    return np.asarray(Image.open(io.BytesIO(found)).convert("RGB")) if found else np.zeros_like(pixels)
 
 
 def pictures(folder):
@@ -58,12 +74,26 @@ def pictures(folder):
         yield path.name, np.ascontiguousarray(np.broadcast_to(pixels[..., :3], (*pixels.shape[:2], 3)))
 
 
-def pairs(pictures, model, b, bpp):
-    """Pictures and what is decoded of them; those that take more bytes even at q 0 are left out."""
+def octave_powers(wanted, found):
+    """Power of the finest two octaves of luma found, over that wanted: of Haar bands."""
+    ratios, luma = [], [p @ np.array([0.299, 0.587, 0.114]) for p in (wanted, found)]
+    for _ in range(2):
+        luma = [y[: y.shape[0] // 2 * 2, : y.shape[1] // 2 * 2] for y in luma]
+        parts = [[y[i::2, j::2] for i in (0, 1) for j in (0, 1)] for y in luma]
+        there, made = (
+            sum(np.square(x).mean() for x in four) - 4 * np.square(sum(four) / 4).mean() for four in parts
+        )
+        ratios.append(made / there)
+        luma = [sum(four) / 4 for four in parts]
+    return ratios
+
+
+def pairs(pictures, model, made, b, bpp):
+    """Pictures and what is shown of them; those that take more bytes even at q 0 are left out."""
     found = []
     for pixels in pictures:
         with suppress(UsageError):
-            found.append((pixels, shown(pixels, model, b, bpp)[1]))
+            found.append((pixels, codec.decode(coded(pixels, model, made, bpp)[0], model, b=b).pixels))
     return list(zip(*found, strict=True))
 
 
@@ -99,18 +129,49 @@ def told_apart(learnt, judged):
     return float((scores[0][:, None] > scores[1][None]).float().mean())
 
 
-def sheet(crops, path):
-    """Twelve places, each as original, b = 0 and b = 1."""
-    font, wide = ImageFont.load_default(18), SCALE * SIDE
-    canvas = Image.new("RGB", (6 * wide + 20, 6 * (wide + 26)), "white")
+def sheet(rows, path):
+    """Rows of (title, panel), two rows side by side."""
+    font, count = ImageFont.load_default(14), len(rows[0])
+    wide, high = count * (SIDE + 2) + 20, SIDE + 22
+    canvas = Image.new("RGB", (2 * wide, -(-len(rows) // 2) * high), "white")
     draw = ImageDraw.Draw(canvas)
-    for i, panels in enumerate(crops):
-        left, top = i % 2 * (3 * wide + 20), i // 2 * (wide + 26)
+    for i, panels in enumerate(rows):
+        left, top = i % 2 * wide, i // 2 * high
         for j, (label, panel) in enumerate(panels):
-            image = Image.fromarray(panel).resize((wide, wide), Image.Resampling.LANCZOS)
-            canvas.paste(image, (left + j * wide, top + 26))
-            draw.text((left + j * wide + 4, top + 3), label, "black", font)
+            canvas.paste(Image.fromarray(panel), (left + j * (SIDE + 2), top + 20))
+            draw.text((left + j * (SIDE + 2) + 3, top + 2), label, "black", font)
     canvas.save(path)
+
+
+class Measured:
+    """Means over pictures at one b."""
+
+    def __init__(self, vgg, squeezenet):
+        self.vgg, self.rows, self.decoded = vgg, [], []
+        self.squeeze, self.kid = (kind(squeezenet) if squeezenet else None for kind in (Squeeze, PatchKid))
+
+    def add(self, wanted, found):
+        error = np.square(found.astype(float) - wanted).mean()
+        x, y = (torch.from_numpy(p.astype(np.float32) / 255)[None] for p in (found, wanted))
+        with torch.inference_mode():
+            apart = float(self.vgg(x, y))
+        row = [10 * np.log10(255**2 / error), worst(wanted, found)[0], median(wanted, found)]
+        row += [*octave_powers(wanted, found), texture(wanted, found), apart]
+        if self.kid is not None:
+            row.append(self.squeeze(wanted, found))
+            self.kid.add(wanted, found)
+        self.rows.append(row)
+        self.decoded.append(found)
+
+    def line(self, rows, first, extra=""):
+        mean = np.mean(rows, 0)
+        more = 100 * (mean / np.mean(first, 0) - 1)
+        line = f"{mean[0]:.2f} dB  worst {mean[1]:.2f} ({np.max(rows, 0)[1]:.2f})  median {mean[2]:.2f}"
+        line += f" ({np.min(rows, 0)[2]:.2f}, {np.max(rows, 0)[2]:.2f})  octaves {mean[3]:.2f} {mean[4]:.2f}"
+        line += f"  texture {mean[5]:.3f} ({more[5]:+.1f} %)  VGG {mean[6]:.4f} ({more[6]:+.1f} %)"
+        if len(mean) > 7:
+            line += f"  SqueezeNet {mean[7]:.4f} ({more[7]:+.1f} %)"
+        return line + extra
 
 
 def main() -> None:
@@ -119,50 +180,55 @@ def main() -> None:
     parser.add_argument("-m", "--model")
     parser.add_argument("-b", default="0,0.5,0.75,1")
     parser.add_argument("--bpp", type=float, default=0.2)
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("-q", type=float)
+    parser.add_argument("--made", type=float, default=0.75)
+    parser.add_argument("--only", help="numbers of pictures of Kodak")
     parser.add_argument("--vgg", default="")
     parser.add_argument("--squeezenet", type=Path)
     parser.add_argument("--learn", type=Path)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--each", action="store_true")
     given = parser.parse_args()
     model, vgg = load(given.model), Distance(Perceptual("vgg", given.vgg), "cpu")
     realisms = [float(b) for b in given.b.split(",")]
-    wanted = dict(list(pictures(given.folder))[: given.limit])
+    wanted = dict(pictures(given.folder))
+    if given.only:
+        wanted = {name: wanted[name] for n in given.only.split(",") if (name := f"kodim{int(n):02d}.png")}
+    measured = {b: Measured(vgg, given.squeezenet) for b in realisms}
+    rows, bits = {}, []
+    for name, pixels in wanted.items():
+        container, size = coded(pixels, model, given.made, given.bpp, given.q)
+        bits.append(8 * size / pixels.shape[0] / pixels.shape[1])
+        shown = {b: codec.decode(container, model, b=b).pixels for b in realisms}
+        for b, found in shown.items():
+            measured[b].add(pixels, found)
+            if given.each:
+                print(
+                    f"{name} {bits[-1]:.3f} bpp b {b:g}: {measured[b].line(*[measured[b].rows[-1:]] * 2)}",
+                    flush=True,
+                )
+        if given.sheet:
+            there = [place for place in PLACES if f"kodim{place[0]:02d}.png" == name]
+            others = {"original": pixels, "AVIF": avif(pixels, size)} if there else {}
+            for n, left, top, what in there:
+                panels = others | {f"b = {b:g}": found for b, found in shown.items() if b >= 0.5}
+                rows[n] = [
+                    (
+                        f"{n} {what}" if label == "original" else label,
+                        panel[top : top + SIDE, left : left + SIDE],
+                    )
+                    for label, panel in panels.items()
+                ]
+    print(f"{np.mean(bits):.4f} bpp ({np.min(bits):.3f} to {np.max(bits):.3f}), made for b = {given.made:g}")
     others = [pixels for _, pixels in pictures(given.learn)] if given.learn else []
-    crops = [[("original", wanted[f"kodim{n:02d}.png"][top : top + SIDE, left : left + SIDE])]
-             for n, left, top in PLACES] if given.sheet else []  # fmt: skip
-    first = None
-    for b in realisms:
-        rows, decoded = [], {}
-        squeeze, kid = (kind(given.squeezenet) if given.squeezenet else None for kind in (Squeeze, PatchKid))
-        for name, pixels in wanted.items():
-            bpp, found = shown(pixels, model, b, given.bpp)
-            decoded[name] = found
-            x, y = (torch.from_numpy(p.astype(np.float32) / 255)[None] for p in (found, pixels))
-            with torch.inference_mode():
-                apart = float(vgg(x, y))
-            error = np.square(found.astype(float) - pixels).mean()
-            row = [bpp, 10 * np.log10(255**2 / error), apart, octaves(pixels, found)]
-            if kid is not None:
-                row.append(squeeze(pixels, found))
-                kid.add(pixels, found)
-            rows.append(row)
-        mean = np.mean(rows, 0)
-        first = mean if first is None else first
-        more = 100 * (mean / first - 1)
-        line = f"b {b:g}: {mean[0]:.4f} bpp  {mean[1]:.2f} dB  VGG {mean[2]:.4f} ({more[2]:+.1f} %)"
-        line += f"  octaves {mean[3]:.3f}"
-        if kid is not None:
-            line += f"  SqueezeNet {mean[4]:.4f} ({more[4]:+.1f} %)  KID {kid.value():.5f}"
+    for b, found in measured.items():
+        extra = f"  KID {found.kid.value():.5f}" if found.kid is not None else ""
         if others:
-            learnt = pairs(others, model, b, given.bpp)
-            line += f"  told apart {told_apart(learnt, (wanted.values(), decoded.values())):.3f}"
-        print(line, flush=True)
-        for (n, left, top), panels in zip(PLACES, crops, strict=True) if crops and b in (0.0, 1.0) else ():
-            part = decoded[f"kodim{n:02d}.png"][top : top + SIDE, left : left + SIDE]
-            panels.append((f"b = {b:g}", part))
-    if crops:
-        sheet(crops, given.sheet)
+            learnt = pairs(others, model, given.made, b, given.bpp)
+            extra += f"  told apart {told_apart(learnt, (wanted.values(), found.decoded)):.3f}"
+        print(f"b {b:g}: {found.line(found.rows, measured[realisms[0]].rows, extra)}", flush=True)
+    if rows:
+        sheet([rows[n] for n, *_ in PLACES if n in rows], given.sheet)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,22 @@ import torch
 from PIL import Image
 
 from nic_cli.bench.metrics import METRICS, SQUEEZENET, named
+from nic_cli.bench.metrics.spectrum import worst
 from nic_cli.errors import UsageError
 
 SCENE = Path(__file__).parents[1] / "pictures" / "scene.png"
-OWN = ("psnr", "ms-ssim", "haarpsi", "nlpd", "texture", "octaves")
-EQUAL = {"psnr": 100, "ms-ssim": 1, "haarpsi": 1, "nlpd": 0, "texture": 0, "octaves": 1}
+OWN = ("psnr", "ms-ssim", "haarpsi", "nlpd", "texture", "octaves", "spectrum", "peak")
+EQUAL = {
+    "psnr": 100,
+    "ms-ssim": 1,
+    "haarpsi": 1,
+    "nlpd": 0,
+    "texture": 0,
+    "octaves": 1,
+    "spectrum": 1,
+    "peak": 1,
+}
+POWERS = ("octaves", "spectrum", "peak")  # which less quality takes to either side of 1
 
 
 @cache
@@ -80,7 +91,7 @@ def test_equal_pictures_have_the_best_value(name):
     assert measure(name, flat * 0, flat * 0) == pytest.approx(EQUAL[name], abs=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in OWN if name != "octaves"])
+@pytest.mark.parametrize("name", [name for name in OWN if name not in POWERS])
 def test_less_quality_is_worse(name):
     values = [measure(name, scene(), jpeg(scene(), quality)) for quality in (4, 10, 25, 50, 80, 95)]
     values.append(EQUAL[name])
@@ -93,6 +104,23 @@ def test_octaves_tells_smooth_from_harsh():
     mean = sum(np.roll(y, shift, (0, 1)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))) / 4
     smooth, harsh = (np.clip(x, 0, 255).round().astype(np.uint8) for x in (mean, 1.5 * y - 0.5 * mean))
     assert measure("octaves", scene(), smooth) < 0.9 < 1.1 < measure("octaves", scene(), harsh)
+
+
+def test_spectrum_tells_smooth_from_harsh():
+    y = scene().astype(float)
+    mean = sum(np.roll(y, shift, (0, 1)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))) / 4
+    smooth, harsh = (np.clip(x, 0, 255).round().astype(np.uint8) for x in (mean, 1.5 * y - 0.5 * mean))
+    assert measure("spectrum", scene(), smooth) < 0.5 < 1.2 < measure("spectrum", scene(), harsh)
+
+
+def test_a_mesh_is_a_peak_where_it_repeats_and_hardly_a_change_to_the_median():
+    down, across = np.mgrid[:256, :320]
+    mesh = 8 * np.cos(2 * np.pi * (down / 4 + across * 3 / 8))[..., None]
+    found = np.clip(scene() + mesh, 0, 255).round().astype(np.uint8)
+    ratio, frequency = worst(scene(), found)
+    assert ratio == measure("peak", scene(), found) > 20
+    assert frequency in ((0.25, 0.375), (-0.25, -0.375))
+    assert measure("spectrum", scene(), found) == pytest.approx(1, abs=0.1)
 
 
 def test_texture_forgives_other_grain_of_the_same_strength_but_not_its_loss():

@@ -132,7 +132,23 @@ def plain_octaves(wanted: np.ndarray, found: np.ndarray) -> float:
     return float(powers[1] / powers[0])
 
 
+def plain_ratios(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Of the fine frequencies."""
+    powers = []
+    for picture in (wanted, found):
+        y, window = picture @ np.array([0.299, 0.587, 0.114]), np.outer(*[np.hanning(64)] * 2)
+        total, count = 0, 0
+        for i in range(0, y.shape[0] - 63, 32):
+            for j in range(0, y.shape[1] - 63, 32):
+                part = y[i : i + 64, j : j + 64]
+                total, count = total + np.abs(np.fft.fft2((part - part.mean()) * window)) ** 2, count + 1
+        powers.append(total / count / (window**2).sum() + 1 / 1200)
+    return (powers[1] / powers[0])[np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64))) > 0.2]
+
+
 PLAIN = {
+    "spectrum": (lambda wanted, found: float(np.median(plain_ratios(wanted, found))), 131, 165),
+    "peak": (lambda wanted, found: float(plain_ratios(wanted, found).max()), 131, 165),
     "ms-ssim": (plain_ms_ssim, 163, 201),
     "haarpsi": (plain_haarpsi, 161, 90),
     "nlpd": (plain_nlpd, 131, 98),

@@ -12,6 +12,7 @@ from nic_cli.errors import UsageError
 from nic_cli.train.losses.distortion import TERMS, Distortion
 from nic_cli.train.losses.fidelity import colour, ssim
 from nic_cli.train.losses.perceptual import NETWORKS, Distance, Perceptual
+from nic_cli.train.losses.spectrum import spectrum
 from nic_cli.train.losses.texture import haar, texture
 from nic_cli.transform.planes import blurred, planes
 from nic_cli.transform.structure import linear, structure, xyb
@@ -45,6 +46,22 @@ def pair(photographs):
     wanted = torch.from_numpy(np.stack([crop, crop[::-1]]))
     noise = torch.randn(wanted.shape, generator=torch.Generator().manual_seed(0))
     return (wanted + 0.03 * noise).clamp(0, 1), wanted
+
+
+def test_spectrum_forgives_other_grain_of_the_same_colour_but_neither_its_loss_nor_a_mesh(photographs):
+    crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)
+    smooth = torch.stack([crops[:128, :128], crops[40:168, 30:158]])
+    random = torch.Generator().manual_seed(0)
+    grain, other = (0.03 * torch.randn(smooth.shape, generator=random) for _ in "ab")
+    down, across = torch.arange(128)[:, None], torch.arange(128)
+    mesh = 0.1 * torch.cos(2 * torch.pi * (down / 4 + across * 3 / 8))[..., None]
+    wanted = smooth + grain
+    like, lost, meshed = (float(spectrum(x, wanted).mean()) for x in (smooth + other, smooth, wanted + mesh))
+    assert float(spectrum(wanted, wanted).abs().max()) < 1e-9
+    assert 2 * like < meshed and 2 * like < lost
+    leaf = (smooth + other).requires_grad_()
+    spectrum(leaf, wanted).sum().backward()
+    assert bool(torch.isfinite(leaf.grad).all()) and bool(leaf.grad.any())
 
 
 @pytest.mark.parametrize("name", TERMS)

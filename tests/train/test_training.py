@@ -286,7 +286,8 @@ def test_resuming_from_nothing_is_refused(tmp_path, pictures):
      (TINY + "[[phase]]\nsteps = 5\n[[phase]]\n", "not some"), (TINY + "[[phase]]\nshare = 'x'", "float"),
      (TINY.replace("late_batch = 1", "accumulate = 3"), "divide"),
      (TINY + "[[phase]]\nrealism = [0.5, 1]\napart = 0.2", "from under"),
-     (TINY + "[[phase]]\nrealism = [0, 1]\napart = 0.2", "realism_rank")],
+     (TINY + "[[phase]]\nrealism = [0, 1]\napart = 0.2", "realism_rank"),
+     (TINY + "[[phase]]\nloudness = 0.2", "needs noise"), (TINY + "[[phase]]\nspectrum = [-1]", "shares")],
 )  # fmt: skip
 def test_a_wrong_recipe_names_its_fault(tmp_path, text, words):
     (tmp_path / "r.toml").write_text(text)
@@ -382,12 +383,13 @@ def test_apart_a_step_trains_what_realism_changes_or_all_else(recipe):
     assert torch.equal(gains[1], gains[2]) and not torch.equal(gains[0], gains[1])
 
 
-def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path, photographs):
+@pytest.mark.parametrize("noise", [0, 8])
+def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path, photographs, noise):
     """Not a file, and not a pixel that is shown at b = 0.5 or below; above, pixels alone."""
     task = ready(recipe)
     export(task.network, task.release(), task.pool, tmp_path / "tiny", crops=4)
     phases = (Phase("on", steps=2, train=("realism",), realism=(0.5, 1.0), turned=0.5, made=(0.0, 0.5)),)
-    model = replace(recipe.model, realism_rank=4)
+    model = replace(recipe.model, realism_rank=4, noise=noise)
     further = replace(recipe, model=model, init=str(tmp_path / "tiny"), phases=phases)
     task = ready(further)
     for _ in range(6):
@@ -405,6 +407,30 @@ def test_realism_trained_alone_changes_nothing_up_to_its_middle(recipe, tmp_path
             assert np.array_equal(*pixels) == same, (made, shown)
     searched = [file.pack(codec.encode(picture, m, q=3.0, b=1.0, effort=2)) for m in (before, after)]
     assert searched[0] == searched[1] != data[0]
+
+
+def test_a_step_for_loudness_trains_what_predicts_it_and_nothing_else(recipe):
+    phase = Phase("loud", train=("realism",), realism=(0.5, 1.0), loudness=1.0)
+    task = ready(replace(recipe, model=replace(recipe.model, realism_rank=4, noise=8), phases=(phase,)))
+    before = {n: p.detach().clone() for n, p in task.network.named_parameters()}
+    for _ in range(3):
+        assert torch.isfinite(task.step(1.0, 0.0)["loudness"])
+    moved = {n for n, p in task.network.named_parameters() if not torch.equal(p, before[n])}
+    noise = "synthesis.realism."
+    assert f"{noise}loudness.weight" in moved
+    assert all(n.startswith(noise) and not n.startswith((f"{noise}into", f"{noise}direct")) for n in moved)
+
+
+def test_a_share_for_the_spectrum_is_a_pull_at_the_picture(recipe):
+    """It alone moves weights where the distortion's gradient is the same with and without it."""
+    moved = []
+    for share in (0.0, 0.5):
+        torch.manual_seed(0)
+        phase = Phase("on", realism=(1.0, 1.0), spectrum=(0.0, share))
+        task = ready(replace(recipe, phases=(phase,)))
+        task.step(1.0, 0.0)
+        moved.append(task.network.synthesis.skip.weight.detach().clone())
+    assert not torch.equal(*moved)
 
 
 def test_rates_are_drawn_from_the_range_of_the_phase(recipe):

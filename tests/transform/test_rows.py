@@ -8,7 +8,9 @@ import torch
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.network import Network
+from nic_cli.transform.noise import seeded
 from nic_cli.transform.realism import Update
+from nic_cli.types import Origin
 
 MADE = torch.tensor([0.75])
 
@@ -16,7 +18,7 @@ MADE = torch.tensor([0.75])
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    network = Network(ModelConfig("test", realism_rank=4)).requires_grad_(False)
+    network = Network(ModelConfig("test", realism_rank=4, noise=16)).requires_grad_(False)
     for module in network.modules():
         if isinstance(module, Conditioned):  # so that each realism is another network
             module.scale.add_(torch.randn_like(module.scale), alpha=0.3)
@@ -48,8 +50,10 @@ def test_streamed_analysis_equals_the_whole_picture(network, rows):
 @pytest.mark.parametrize("rows", [1, 3, 8, 20])
 def test_streamed_synthesis_equals_the_whole_picture(network, rows, shown):
     y = torch.randn(1, 20, 12, 256)
-    whole = network.synthesis(y, MADE, torch.tensor([shown]))
-    streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.75, shown)), 1)
+    noise = seeded(5, 0, 0, 40, 24, y.device)[None], torch.tensor([1.5])
+    whole = network.synthesis(y, MADE, torch.tensor([shown]), noise=noise)
+    origin = Origin(seed=5)
+    streamed = torch.cat(list(network.synthesis.stream(y.split(rows, 1), 0.75, shown, 1.5, origin)), 1)
     assert torch.equal(whole, streamed)
 
 

@@ -109,6 +109,24 @@ METRICS = {
         Metric(
             "octaves", "Power of fine detail", "ratio", False, False, _from("texture", "octaves"), best=1.0
         ),
+        Metric(
+            "spectrum",
+            "Median power of fine frequencies",
+            "ratio",
+            False,
+            False,
+            _from("spectrum", "median"),
+            best=1.0,
+        ),
+        Metric(
+            "peak",
+            "Most power at a fine frequency",
+            "ratio",
+            False,
+            False,
+            _from("spectrum", "peak"),
+            best=1.0,
+        ),
         Metric("perceptual", "SqueezeNet distance", "", False, True, _perceptual),
         Metric("kid", "Patch KID", "", False, True, _kid, of_sets=True),
     )

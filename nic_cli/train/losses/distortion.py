@@ -15,6 +15,8 @@ Term = Callable[[Tensor, Tensor], Tensor]
 
 TERMS: dict[str, Term] = {
     "squared": fidelity.squared,
+    "halves": fidelity.halves,
+    "quarters": fidelity.quarters,
     "charbonnier": fidelity.charbonnier,
     "multiscale": fidelity.multiscale,
     "ms_ssim": fidelity.dissimilarity,

@@ -20,6 +20,16 @@ def squared(found: Tensor, wanted: Tensor) -> Tensor:
     return (found - wanted).square().mean((1, 2, 3))
 
 
+def halves(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared error of means of 2x2 pixels: where in it a detail lies does not count."""
+    return halved(planes(found - wanted)).square().mean((1, 2, 3))
+
+
+def quarters(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared error of means of 4x4 pixels."""
+    return F.avg_pool2d(planes(found - wanted), 4).square().mean((1, 2, 3))
+
+
 def charbonnier(found: Tensor, wanted: Tensor) -> Tensor:
     """Absolute error with a rounded tip (Charbonnier et al., 1994)."""
     return ((found - wanted).square() + CHARBONNIER**2).sqrt().mean((1, 2, 3)) - CHARBONNIER

@@ -18,7 +18,7 @@ from nic_cli.errors import ModelError
 from nic_cli.transform.research.density import SCALES, scale_table
 from nic_cli.transform.research.systems import SYSTEMS, System
 from nic_cli.transform.research.windows import banded
-from nic_cli.types import IndexArray, IntArray, Notes, Symbols, Take
+from nic_cli.types import START, IndexArray, IntArray, Notes, Origin, Symbols, Take
 
 LIMIT = 32767  # what an escape can say
 MARGIN = 1e-8  # of a scale: a hundred thousand times what float64 differs by between machines
@@ -125,11 +125,17 @@ class Engine:
 
     @torch.inference_mode()
     def synthesise(
-        self, strips: Iterable[Tensor], q: float, made: float, shown: float, finer: int = 1
+        self,
+        strips: Iterable[Tensor],
+        q: float,
+        made: float,
+        shown: float,
+        finer: int = 1,
+        origin: Origin = START,
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
-        finer: so many times fewer latents are taken at a time.
+        finer: so many times fewer latents are taken at a time. origin: of no use, these show no noise.
         """
         system = self.system(q)
         rows: Iterator[Tensor] = iter(strips)
