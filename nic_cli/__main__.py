@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `nic` with these arguments (those of the process by default); give the exit code."""
-    from nic_cli.cli.faults import guarded
+    from nic_cli.terminal.failures import guarded
 
     return guarded(lambda: _run(sys.argv[1:] if arguments is None else arguments))
 

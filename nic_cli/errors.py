@@ -10,7 +10,7 @@
     └── OutputExists         5   the output is there and neither -f nor --skip-existing was given
 
 A message says what, where, and what to do next, in one line. It is raised where the fault is
-seen; `cli.faults` alone turns it into a line on standard error and an exit code.
+seen; `terminal.failures` alone turns it into a line on standard error and an exit code.
 """
 
 from __future__ import annotations

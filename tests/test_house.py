@@ -11,7 +11,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nic_cli"
 STAGES = ("image", "tiles", "transform", "entropy", "container")
-LEAVES = {"types", "errors", "limits"}
+LEAVES = {"types", "errors", "limits", "version"}
+WINGS = (
+    "cli",
+    "jobs",
+    "terminal",
+    "storage",
+)  # each imports those after it
 ROOMS = {  # library: the places that may import it
     "constriction": ("entropy/coder.py",),
     "PIL": ("image/", "__init__.py", "bench/codecs.py", "pillow.py"),
@@ -26,13 +32,14 @@ ROOMS = {  # library: the places that may import it
         "effort.py",
         "zoo/",
         "train/",
+        "losses/",
         "bench/metrics/",
         "bench/command.py",
     ),
     "typer": ("cli/",),
-    "rich": ("cli/",),
-    "platformdirs": ("cli/", "zoo/"),
-    "ray": ("cli/cluster.py",),
+    "rich": ("terminal/",),
+    "platformdirs": ("jobs/settings.py", "zoo/"),
+    "ray": ("jobs/cluster.py",),
     "fsspec": ("storage/store.py",),
 }
 
@@ -53,6 +60,29 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def name_of(path: Path) -> str:
+    """The dotted name of a module of the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules_of(path: Path) -> set[str]:
+    """The modules of the package that a file imports, but for the types alone."""
+    names = {name_of(p) for p in modules()}
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            below = {f"{node.module}.{name.name}" for name in node.names}
+            found |= below & names or {node.module}
+    return (found & names) - {name_of(path)}
+
+
 def own(path: Path) -> set[str]:
     """The rooms or leaves of this package that a file imports."""
     return {name.split(".")[1] for name in imported(path) if name.startswith("nic_cli.")}
@@ -69,14 +99,49 @@ def test_leaves_import_nothing_of_the_package():
         assert own(PACKAGE / f"{name}.py") == set()
 
 
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_imports_only_downwards(wing):
+    above = set(WINGS[: WINGS.index(wing)])
+    for path in (PACKAGE / wing).rglob("*.py"):
+        assert not own(path) & above, path
+
+
 def test_rooms_above_do_not_know_each_other():
-    above = {"cli": {"train", "bench"}, "train": set(), "bench": set(), "storage": set()}
-    for room, allowed in above.items():
+    outside = {"cli", "jobs", "terminal", "train", "bench", "pillow"}
+    allowed = {"cli": outside, "jobs": {"jobs", "terminal"}, "terminal": {"terminal", "bench"}}
+    rooms = {**allowed, "train": {"train"}, "bench": {"bench"}, "storage": set(), "zoo": set()}
+    for room, known in {**rooms, **{stage: set() for stage in STAGES}}.items():
         for path in (PACKAGE / room).rglob("*.py"):
-            assert not own(path) & (({"cli", "train", "bench", "pillow"} - {room}) - allowed), path
+            assert not own(path) & (outside - known - {room}), path
     for room in (*STAGES, "zoo", "storage"):
         for path in (PACKAGE / room).rglob("*.py"):
-            assert not own(path) & {"cli", "train", "bench", "codec"}, path
+            assert "codec" not in own(path), path
+
+
+def test_no_module_imports_in_a_circle():
+    """Not even from within functions, but where only types are meant."""
+    graph = {name_of(path): modules_of(path) for path in modules()}
+    seen, done = [], set()
+
+    def visit(name):
+        if name in done:
+            return
+        assert name not in seen, " -> ".join([*seen[seen.index(name) :], name])
+        seen.append(name)
+        for other in sorted(graph[name]):
+            visit(other)
+        done.add(seen.pop())
+
+    for name in graph:
+        visit(name)
+
+
+def test_no_folder_but_transform_is_too_large_to_find_ones_way_in():
+    sizes = {}
+    for path in modules():
+        room = path.relative_to(PACKAGE).parts[0]
+        sizes[room] = sizes.get(room, 0) + len(path.read_text().splitlines())
+    assert not {room: n for room, n in sizes.items() if n > 2500 and room not in ("transform", "train")}
 
 
 def test_only_the_train_command_imports_train():

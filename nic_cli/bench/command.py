@@ -10,7 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nic_cli
 from nic_cli.bench import codecs as known
 from nic_cli.bench import curves, published
 from nic_cli.bench.crowds import Crowds
@@ -20,6 +19,7 @@ from nic_cli.bench.metrics import METRICS, named
 from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
 from nic_cli.errors import UsageError
 from nic_cli.types import Picture
+from nic_cli.version import __version__
 
 if TYPE_CHECKING:
     from nic_cli.zoo.load import Model
@@ -166,7 +166,7 @@ def _threads() -> int:
 
 
 def _versions(models: Sequence[Model]) -> dict[str, str]:
-    found = {"nic": nic_cli.__version__, "python": platform.python_version()}
+    found = {"nic": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         try:
             found[library] = metadata.version(library)

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 import typer.main
 
-import nic_cli
-from nic_cli.cli import batching, bench, decode, encode, info, models, settings, train, verify
+from nic_cli.cli import batch, bench, decode, encode, info, models, train, verify
+from nic_cli.jobs import settings
+from nic_cli.version import __version__
 
 app = typer.Typer(
     name="nic",
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 for command in (encode.encode, decode.decode, info.info, verify.verify, bench.bench, train.train):
     app.command()(command)
-app.command(name="batch")(batching.run)
+app.command(name="batch")(batch.run)
 app.add_typer(models.app, name="models")
 
 
@@ -50,7 +51,7 @@ def versions() -> str:
     except metadata.PackageNotFoundError:
         torch = "missing"
     lines = (
-        f"nic {nic_cli.__version__}",
+        f"nic {__version__}",
         f"format {'.'.join(map(str, VERSION))}",
         f"torch {torch}",
         f"device {_device(torch)}",

@@ -1,155 +1,140 @@
-"""The loop over inputs that the commands share: go on after a failure, tell each, sum up."""
+"""`nic batch`: archives of any size, between folders or object stores, by several processes or machines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+import math
+from typing import Annotated
 
-from nic_cli.cli import faults, pipeline
-from nic_cli.cli.console import Console, complain
-from nic_cli.storage.naming import shown
-from nic_cli.storage.plan import STREAM, Job
+import typer
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from nic_cli.cli import options
+from nic_cli.cli.options import ADVANCED, COMMON
+from nic_cli.errors import UsageError
+from nic_cli.jobs import archive, cluster, loop, settings, targets
+from nic_cli.jobs.outputs import NIC, PICTURES
+from nic_cli.jobs.report import Failure
+from nic_cli.jobs.run_options import General
+from nic_cli.jobs.worker import Order
+from nic_cli.storage.store import find, open_store
 
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one input came to: a line for people, and the JSON object for programs."""
-
-    line: str
-    record: DataclassInstance
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The JSON object of an input that failed."""
-
-    input: str
-    error: str
-    code: int
-
-
-class Stop(Exception):
-    """Raised by the work on one input if no other could fare better; holds the reason."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-class Named(Protocol):
-    """What has an input and an output that can be named: a job, or addresses."""
-
-    @property
-    def source(self) -> Path | str | None:
-        """The input, None for standard input."""
-
-    @property
-    def target(self) -> Path | str | None:
-        """The output, None for standard output."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Reports one input after the other, and counts them. For its fields see `run`."""
-
-    console: Console
-    show: Callable[[str], None]
-    failed: Callable[[str, str, int], DataclassInstance]
-    fail_fast: bool
-    bar: Callable[[int], None]
-    done: int = 0
-    skipped: int = 0
-    codes: list[int] = field(default_factory=list)  # of the failures
-
-    def settle(self, job: Named, outcome: Callable[[], Report | None], told: Console | None = None) -> bool:
-        """Report what `outcome` gives or raises for the next job; say whether the batch goes on.
-
-        told: where lines about this job were held until its turn.
-        """
-        try:
-            report = outcome()
-        except (BrokenPipeError, Stop) as error:
-            raise error.reason if isinstance(error, Stop) else error from None
-        except Exception as error:
-            if faults.interrupted():
-                raise KeyboardInterrupt from error
-            _release(told)
-            self.codes.append(_fail(job, error, self.console, self.failed))
-        else:
-            _release(told)
-            self._tell(report)
-        self.bar(self._tried)
-        return not (self.codes and self.fail_fast)
-
-    def _tell(self, report: Report | None) -> None:
-        if report is None:
-            self.skipped += 1
-            return
-        self.done += 1
-        self.show(report.line)
-        self.console.record(report.record)
-
-    @property
-    def _tried(self) -> int:
-        return self.done + self.skipped + len(self.codes)
-
-    def end(self, count: int) -> int:
-        """Sum up a batch of `count` jobs, and give its exit code: a single failure's own, else 1."""
-        if count == 1:
-            return self.codes[0] if self.codes else 0
-        self.console.say(self._sum(count))
-        return 1 if self.codes else 0
-
-    def _sum(self, count: int) -> str:
-        parts = [f"{self.done} done"]
-        parts += [f"{self.skipped} skipped"] if self.skipped else []
-        parts += [f"{len(self.codes)} failed"]
-        parts += [f"{count - self._tried} not tried"] if count > self._tried else []
-        return ", ".join(parts)
+EXAMPLES = (
+    ("nic batch photos/ -o packed/ --actors 2", "two processes of this machine"),
+    ("nic batch s3://archive/photos -o s3://archive/packed --skip-existing", "goes on where it stopped"),
+    ("nic batch s3://archive/photos -o packed/ --address auto --gpus 0.5", "on a cluster, two to each GPU"),
+    ("nic batch packed/ -o photos/ --decode --json > receipts.jsonl", "back to pictures"),
+)
 
 
 def run(
-    jobs: Sequence[Job],
-    work: Callable[[Job], Report | None] | pipeline.Steps,
-    console: Console,
-    *,
-    show: Callable[[str], None],
-    failed: Callable[[str, str, int], DataclassInstance] = Failure,
-    fail_fast: bool = False,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            show_default=False,
+            help="A folder with all below it, or a file: a path, s3://, hf:// or what else fsspec knows.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        options.value(
+            "-o", "--output", metavar="OUT", panel=COMMON, help="The folder for the outputs, as INPUT."
+        ),
+    ],
+    quality: Annotated[
+        float | None,
+        options.value("-q", "--quality", metavar="F", panel=COMMON, help="As for nic encode. Default: 2."),
+    ] = None,
+    realism: Annotated[
+        float | None,
+        options.value(
+            "-b", "--realism", metavar="F", panel=COMMON, help="As for nic encode, or nic decode. 0 to 1."
+        ),
+    ] = None,
+    effort: Annotated[
+        int | None,
+        options.value("-e", "--effort", metavar="N", panel=COMMON, help="As for nic encode. Default: 1."),
+    ] = None,
+    bpp: Annotated[
+        float | None,
+        options.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        options.value(
+            "-m",
+            "--model",
+            metavar="NAME",
+            panel=COMMON,
+            help="As for nic encode; every machine of a cluster has to have it.",
+        ),
+    ] = None,
+    decode: Annotated[
+        bool, options.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")
+    ] = False,
+    actors: Annotated[
+        int | None,
+        options.value(
+            "--actors",
+            metavar="N",
+            panel=ADVANCED,
+            help="Processes, each with a model of its own, 1 to 1024. Default: as many as fit.",
+        ),
+    ] = None,
+    gpus: Annotated[
+        float,
+        options.value(
+            "--gpus", metavar="F", panel=ADVANCED, help="GPUs for each process, or a part of one. Default: 0."
+        ),
+    ] = 0,
+    address: Annotated[
+        str | None,
+        options.value(
+            "--address",
+            metavar="ADDRESS",
+            panel=ADVANCED,
+            help="A Ray cluster that runs, auto for the one of this machine. Default: one is started, here.",
+        ),
+    ] = None,
+    force: options.Force = False,
+    skip_existing: options.SkipExisting = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.Color = None,
+    offline: options.Offline = False,
 ) -> int:
-    """Do `work` on every job, report each in its turn, and give the exit code.
+    """Encode or decode a whole archive by several processes or machines, on Ray.
 
-    `work` gives None for an input that was left out; work in steps overlaps that on neighbouring jobs.
-    `show` takes the lines for people, `failed` makes the JSON object of a failure.
+    The tree is kept. Each item is done by itself, and its output is there as a whole or not at all: if a
+    process is killed, its items are given to another; if all is killed, --skip-existing goes on.
     """
-    with console.progress("files", len(jobs)) as bar:
-        tally = Tally(console, show, failed, fail_fast, bar)
-        if callable(work):
-            all(tally.settle(job, partial(work, job)) for job in jobs)
-        else:
-            pipeline.run(jobs, work, console, tally.settle)
-    return tally.end(len(jobs))
-
-
-def _fail(
-    job: Named, error: Exception, console: Console, failed: Callable[[str, str, int], DataclassInstance]
-) -> int:
-    line, code = faults.explain(error)
-    faults.trace(error)
-    name = "standard input" if job.source is None else shown(job.source)
-    names = [name] if job.target is None else [name, shown(job.target)]
-    # Stages that are given bytes cannot know whose they were.
-    complain(line if any(known in line for known in names) else f"{name}: {line}")
-    console.record(failed(STREAM if job.source is None else str(job.source), line, code))
-    return code
-
-
-def _release(told: Console | None) -> None:
-    if told is not None:
-        told.release()
+    general = General(force, skip_existing, quiet=quiet, json=as_json)
+    chosen = settings.load(
+        model=model,
+        device="cuda" if gpus else "cpu",
+        quality=quality,
+        realism=realism,
+        effort=effort,
+        color=color,
+        offline=offline or None,
+    )
+    if not 0 <= gpus <= 64 or not math.isfinite(gpus):
+        raise UsageError(f"--gpus: {gpus:g} cannot be used: give a number from 0 to 64")
+    if actors is not None and not 1 <= actors <= 1024:
+        raise UsageError(f"--actors: {actors} cannot be used: give a whole number from 1 to 1024")
+    if decode and (quality is not None or bpp is not None or effort is not None or model is not None):
+        raise UsageError("--decode: -q, --bpp, -e and -m are for encoding: leave them out")
+    wish = None if decode else targets.of_rate(chosen, quality, bpp, None)
+    chosen.apply()
+    cluster.check()
+    start, places = find(source, frozenset({NIC}) if decode else PICTURES)
+    order = Order(start, open_store(output), chosen, wish, realism, quiet)
+    items = archive.plan(places, order, general)
+    with general.console.progress("files", len(items)) as bar:
+        tally = loop.Tally(general.console, general.console.say, Failure, False, bar)
+        pending = archive.refused(items, order, general, tally)
+        if pending:
+            with cluster.joined(address, actors, gpus) as count:
+                archive.settle(
+                    pending, order, tally, lambda some, n: cluster.run(some, order, count, gpus, n)
+                )
+    return tally.end(len(items))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nic_cli.cli import options, outputs, settings, tables
-from nic_cli.cli.console import Console, complain
+from nic_cli.cli import options
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import OutputExists, UsageError
+from nic_cli.jobs import outputs, settings
 from nic_cli.storage.naming import shown
+from nic_cli.terminal import tables
+from nic_cli.terminal.console import Console, complain
 
 if TYPE_CHECKING:
     from nic_cli.types import Picture

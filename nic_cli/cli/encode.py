@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from nic_cli.cli import batch, options, outputs, settings, wishes
-from nic_cli.cli.encoder import Encoder
-from nic_cli.cli.loading import Models
-from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT, General
-
-if TYPE_CHECKING:
-    pass
+from nic_cli.cli import options
+from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
+from nic_cli.jobs import loop, outputs, settings, targets
+from nic_cli.jobs.encoding import Encoder
+from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.run_options import General
 
 EXAMPLES = (
     ("nic encode photo.png", "writes photo.nic"),
@@ -166,13 +165,13 @@ def encode(
         color=color,
         offline=offline or None,
     )
-    wish = wishes.of_rate(chosen, quality, bpp, target_size)
-    stripped, frame = wishes.of_stripping(strip or []), wishes.of_frame(frame)
-    most = wishes.of_limit(max_pixels)
+    wish = targets.of_rate(chosen, quality, bpp, target_size)
+    stripped, frame = targets.of_stripping(strip or []), targets.of_frame(frame)
+    most = targets.of_limit(max_pixels)
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, general)
     console = general.console
     models = Models(chosen, console, trust=trust)
     encoder = Encoder(wish, stripped, chosen, general, console, models, len(jobs) == 1, frame, preview, most)
     work = encoder.rehearse if dry_run else encoder
-    return batch.run(jobs, work, console, show=console.say, fail_fast=fail_fast)
+    return loop.run(jobs, work, console, show=console.say, fail_fast=fail_fast)

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer.main
 
-from nic_cli.cli import batching, bench, decode, encode, info, models, train, verify
+from nic_cli.cli import batch, bench, decode, encode, info, models, train, verify
 from nic_cli.cli.app import app
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
 
@@ -22,7 +22,7 @@ EXAMPLES = {
     "decode": decode.EXAMPLES,
     "info": info.EXAMPLES,
     "verify": verify.EXAMPLES,
-    "batch": batching.EXAMPLES,
+    "batch": batch.EXAMPLES,
     "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,
     "models": models.EXAMPLES,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nic_cli.cli import catalogue, options, pulling, settings
-from nic_cli.cli.catalogue import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
-from nic_cli.cli.console import Console
-from nic_cli.cli.importing import import_model
+from nic_cli.cli import options
+from nic_cli.cli.models_import import import_model
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import ModelError, UsageError
+from nic_cli.jobs import fetching, model_reports, settings
+from nic_cli.jobs.model_reports import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
 from nic_cli.storage.naming import shown
+from nic_cli.terminal.console import Console
 from nic_cli.zoo import find, pins
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def list_models(
     """List the models that are here or can be had by name."""
     console = _console(as_json, quiet, color, offline)
     found = [Listed.of(place) for place in find.everything()]
-    console.result(catalogue.table(found))
+    console.result(model_reports.table(found))
     for one in found:
         console.record(one)
     return 0
@@ -71,7 +72,7 @@ def show(
     """Show what a model is: shape, licence, hashes, size, place."""
     console = _console(as_json, quiet, color, offline)
     said = Shown.of(find.known(name))
-    console.result(catalogue.sheet(said))
+    console.result(model_reports.sheet(said))
     console.record(said)
     return 0
 
@@ -114,10 +115,10 @@ def pull(
     elif new_name is not None:
         raise UsageError("--name is for a model from a folder: leave it out")
     else:
-        place = pulling.pull(name, console, trust=trust)
-    done = pulling.hashes(hashed(place.folder))
+        place = fetching.pull(name, console, trust=trust)
+    done = fetching.hashes(hashed(place.folder))
     console.say(f"{place.name} lies in {shown(place.folder)}")
-    console.result("\n".join(pulling.lines(done)))
+    console.result("\n".join(fetching.lines(done)))
     console.record(Pulled(place.name, str(place.folder), Shown.of(place).licence, done))
     return 0
 
@@ -142,10 +143,10 @@ def verify(
     model = ready(parts, "cpu", console.warn)
     if isinstance(parts, ResearchParts):
         parts.check()
-    done = pulling.hashes(hashed(place.folder))
+    done = fetching.hashes(hashed(place.folder))
     pinned = "hashes as pinned" if pins.pins_of(place.folder) else "hashes not pinned"
     console.result(
-        "\n".join([f"{name}: ok  id {model.id.hex()}  self-test passed, {pinned}", *pulling.lines(done)])
+        "\n".join([f"{name}: ok  id {model.id.hex()}  self-test passed, {pinned}", *fetching.lines(done)])
     )
     console.record(Verified(name, True, model.id.hex(), str(place.folder), done))
     return 0
@@ -197,7 +198,7 @@ def push(
     commit = upload(repository, files, f"Publish {parts.config.name}", private=private)
     entry = Entry(parts.config.name, repository, commit, licence, found, parts.id.hex())
     console.result(f"{pins.address(entry)}\n{_source(entry)}")
-    console.record(Pushed(repository, commit, licence, parts.id.hex(), pulling.hashes(found)))
+    console.record(Pushed(repository, commit, licence, parts.id.hex(), fetching.hashes(found)))
     return 0
 
 

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from nic_cli.cli import options, quantities, settings
-from nic_cli.cli.options import COMMON, OUTPUT, General
+from nic_cli.cli import options
+from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import UsageError
+from nic_cli.jobs import settings
+from nic_cli.jobs.run_options import General
+from nic_cli.terminal import units
 
 EXAMPLES = (
     (
@@ -114,6 +117,6 @@ def train(
 
 def _seconds(text: str) -> float:
     try:
-        return quantities.parse_seconds(text)
+        return units.parse_seconds(text)
     except ValueError as error:
         raise UsageError(f"--time: {text!r} cannot be used: {error}") from error

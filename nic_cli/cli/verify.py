@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from zlib import crc32
-
-from nic_cli.cli import batch, options, outputs, settings, streams
-from nic_cli.cli.console import Console
-from nic_cli.cli.loading import Models
-from nic_cli.cli.options import General
-from nic_cli.container import file
-from nic_cli.storage.plan import Job
-from nic_cli.types import Container
+from nic_cli.cli import options
+from nic_cli.jobs import loop, outputs, settings
+from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.run_options import General
+from nic_cli.jobs.verification import Verifier
 
 EXAMPLES = (
     ("nic verify photo.nic", "says ok, and the checksum of the symbols"),
     ("nic verify -r packed/ --json", "one JSON object for each file of a folder"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The JSON object of a sound file. payload, symbols: CRC-32 over all tiles, hexadecimal."""
-
-    input: str
-    ok: bool
-    payload: str | None
-    symbols: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The JSON object of any other file; payload is None if not even the bytes are sound."""
-
-    input: str
-    ok: bool
-    payload: str | None
-    symbols: str | None
-    error: str
-
-
-class Verifier:
-    """Verifies one file after the other."""
-
-    def __init__(self, general: General, console: Console, models: Models, *, alone: bool) -> None:
-        self._general, self._console, self._models = general, console, models
-        self._alone = alone
-        self._payload: str | None = None
-
-    def __call__(self, job: Job) -> batch.Report:
-        """Verify the file of one job. Raises what is wrong with it."""
-        self._payload = None
-        if self._general.dry_run:
-            return outputs.planned(job)
-        container = file.unpack(streams.read_nic(job.source))
-        self._payload = f"{_payload_crc(container):08x}"
-        symbols = f"{self._symbols_crc(container):08x}"
-        record = Verified(outputs.named(job.source), True, self._payload, symbols)
-        return batch.Report(f"{outputs.spoken(job.source, 'standard input')}: ok  symbols {symbols}", record)
-
-    def refused(self, name: str, error: str, code: int) -> Refused:
-        """Make the JSON object of the file that just failed."""
-        return Refused(name, False, self._payload, None, error)
-
-    def _symbols_crc(self, container: Container) -> int:
-        from nic_cli import codec
-
-        model = self._models.for_decoding(container.header)
-        with self._console.progress("tiles") as bar:
-            return codec.verify(container, model, progress=bar if self._alone else None)
 
 
 def verify(
@@ -103,11 +46,4 @@ def verify(
     console = general.console
     verifier = Verifier(general, console, Models(chosen, console), alone=len(jobs) == 1)
     show = console.say if dry_run else console.result
-    return batch.run(jobs, verifier, console, show=show, failed=verifier.refused, fail_fast=fail_fast)
-
-
-def _payload_crc(container: Container) -> int:
-    crc = 0
-    for tile in container.tiles:
-        crc = crc32(tile.payload, crc)
-    return crc
+    return loop.run(jobs, verifier, console, show=show, failed=verifier.refused, fail_fast=fail_fast)

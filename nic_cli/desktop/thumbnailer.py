@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nic_cli.cli.faults import guarded
+from nic_cli.terminal.failures import guarded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

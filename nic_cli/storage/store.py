@@ -10,7 +10,7 @@ from typing import Any
 
 from nic_cli.errors import NicError, UsageError
 from nic_cli.storage.naming import shown
-from nic_cli.storage.plan import folded, inside
+from nic_cli.storage.tree import folded, inside
 
 
 @dataclass(frozen=True, slots=True)

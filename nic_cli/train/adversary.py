@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.errors import UsageError
+from nic_cli.losses.distortion import interpolated
 from nic_cli.train.critics import CRITICS, make
-from nic_cli.train.losses.distortion import interpolated
 from nic_cli.train.team import Team
 from nic_cli.transform.planes import planes
 

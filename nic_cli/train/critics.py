@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from nic_cli.train.losses.perceptual import packaged
-from nic_cli.train.losses.texture import haar
+from nic_cli.losses.perceptual import packaged
+from nic_cli.losses.texture import haar
 from nic_cli.train.projected import Backbone, Projected
 
 SLOPE = 0.2

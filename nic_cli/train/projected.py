@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from nic_cli.errors import UsageError
-from nic_cli.train.losses.perceptual import read_weights
+from nic_cli.losses.perceptual import read_weights
 
 # Tan and Le, ICML 2019, width and depth 1, without squeeze-and-excitation: kernel, stride of the first,
 # expansion, channels, blocks.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from nic_cli.errors import NicError, UsageError
+from nic_cli.losses.distortion import Distortion
+from nic_cli.losses.perceptual import Perceptual
 from nic_cli.train.adversary import Adversarial
-from nic_cli.train.losses.distortion import Distortion
-from nic_cli.train.losses.perceptual import Perceptual
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.realism import MIDDLE
 

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from nic_cli.errors import UsageError
+from nic_cli.losses.distortion import Distortion, interpolated
+from nic_cli.losses.loudness import loudness
+from nic_cli.losses.perceptual import Distance
+from nic_cli.losses.rate import drawn_q, rate_distortion
+from nic_cli.losses.spectrum import spectrum
 from nic_cli.train.adversary import Adversary, scaled, slope
 from nic_cli.train.data import Pool
-from nic_cli.train.losses.distortion import Distortion, interpolated
-from nic_cli.train.losses.loudness import loudness
-from nic_cli.train.losses.perceptual import Distance
-from nic_cli.train.losses.rate import drawn_q, rate_distortion
-from nic_cli.train.losses.spectrum import spectrum
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.train.start import begun

@@ -12,11 +12,11 @@ from torch import Tensor
 from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.image.reading import from_array
+from nic_cli.losses.fidelity import dissimilarity
+from nic_cli.losses.perceptual import Distance
 from nic_cli.train.data import decoded, files
 from nic_cli.train.export import kept_tables, snapshot
 from nic_cli.train.imported import Imported
-from nic_cli.train.losses.fidelity import dissimilarity
-from nic_cli.train.losses.perceptual import Distance
 from nic_cli.train.recipe import Recipe
 from nic_cli.transform.network import Network
 from nic_cli.transform.structure import structure

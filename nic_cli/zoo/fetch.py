@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from nic_cli.errors import ModelError, NicError
+from nic_cli.version import __version__
 
 SILENCE = 8.0  # seconds that the hub may say nothing
 SLOWEST, GRACE = 4096, 10.0  # bytes a second on average, asked for after so many seconds
@@ -182,9 +183,7 @@ def _go_online() -> None:
 def _headers() -> dict[str, str]:
     from huggingface_hub import constants, get_token
 
-    import nic_cli
-
-    headers = {"user-agent": f"nic/{nic_cli.__version__}", "accept-encoding": "identity"}
+    headers = {"user-agent": f"nic/{__version__}", "accept-encoding": "identity"}
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
     return headers | ({"authorization": f"Bearer {token}"} if token else {})
 

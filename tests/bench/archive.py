@@ -27,13 +27,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nic_cli.cli import batch, pipeline, settings, wishes
-from nic_cli.cli.console import Console
 from nic_cli.cli.decode import Decoder
-from nic_cli.cli.encoder import Encoder
-from nic_cli.cli.loading import Models
-from nic_cli.cli.options import General
-from nic_cli.storage.plan import Job
+from nic_cli.jobs import loop, pipeline, settings, targets
+from nic_cli.jobs.encoding import Encoder
+from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.plan import Job
+from nic_cli.jobs.run_options import General
+from nic_cli.terminal.console import Console
 
 NIC = (sys.executable, "-m", "nic_cli")
 ALONE = 20  # files that get a process each
@@ -129,7 +129,7 @@ def overlap(folder: Path, threads: int, rounds: int, away: float) -> None:
     torch.set_num_threads(threads)
     console, chosen = Console(quiet=True), settings.load(device="cpu")
     models, general = Models(chosen, console), General(force=True, quiet=True)
-    wish = wishes.of_rate(chosen, None, None, None)
+    wish = targets.of_rate(chosen, None, None, None)
     with tempfile.TemporaryDirectory() as place:
         pictures = sorted(folder.glob("*.png"))
         coded = [Job(path, Path(place, f"{path.stem}.nic")) for path in pictures]
@@ -141,12 +141,12 @@ def overlap(folder: Path, threads: int, rounds: int, away: float) -> None:
 
 
 def turns(name: str, steps: pipeline.Steps, jobs: list[Job], rounds: int, console: Console) -> None:
-    def serial(job: Job) -> batch.Report | None:
+    def serial(job: Job) -> loop.Report | None:
         return steps.write(job, steps.code(steps.read(job, console)), console)
 
     def seconds(work, part: list[Job]) -> float:
         start = time.perf_counter()
-        assert batch.run(part, work, console, show=console.say) == 0
+        assert loop.run(part, work, console, show=console.say) == 0
         return time.perf_counter() - start
 
     seconds(serial, jobs[:2])

@@ -35,7 +35,7 @@ from nic_cli.bench.metrics.texture import texture
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array, read
-from nic_cli.train.losses.perceptual import Distance, Perceptual
+from nic_cli.losses.perceptual import Distance, Perceptual
 from nic_cli.zoo.load import load
 
 # Picture of Kodak, left and top of 160 pixels, and what is there.

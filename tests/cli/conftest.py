@@ -40,7 +40,7 @@ def clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     for name in OURS:
         os.environ.pop(name, None)
     os.environ["XDG_CONFIG_HOME"] = os.environ["HOME"] = str(tmp_path / "home")
-    monkeypatch.setattr("nic_cli.cli.settings.config_file", lambda: tmp_path / "home/nic/config.toml")
+    monkeypatch.setattr("nic_cli.jobs.settings.config_file", lambda: tmp_path / "home/nic/config.toml")
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.chdir(place)

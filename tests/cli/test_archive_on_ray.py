@@ -17,19 +17,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nic_cli.cli import batch, batching, settings, wishes
-from nic_cli.cli.coder import Coder, Item, Order, Receipt
-from nic_cli.cli.console import Console
+from nic_cli.cli import batch
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, UsageError
+from nic_cli.jobs import loop, settings, targets
+from nic_cli.jobs.worker import Coder, Item, Order, Receipt
 from nic_cli.storage.store import find, open_store
+from nic_cli.terminal.console import Console
 
 from .conftest import damaged, spawn
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-def order(source, target, *, wish=wishes.Wish(2.0), quiet=False):  # noqa: B008
+def order(source, target, *, wish=targets.Wish(2.0), quiet=False):  # noqa: B008
     return Order(open_store(source), open_store(target), settings.load(device="cpu"), wish, None, quiet)
 
 
@@ -127,9 +128,9 @@ def test_places_of_a_store(memory, picture):
 
 
 def settled(work, capsys, count=6):
-    tally = batch.Tally(console := Console(), console.say, batch.Failure, False, lambda n: None)
+    tally = loop.Tally(console := Console(), console.say, loop.Failure, False, lambda n: None)
     items = [Item(n, f"{n}.png", f"{n}.nic", False) for n in range(count)]
-    batching.settle(items, order("in", "out"), tally, work)
+    batch.settle(items, order("in", "out"), tally, work)
     return tally.end(count), capsys.readouterr().err.splitlines()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nic_cli.cli import manual
-from nic_cli.cli.settings import CHECKS
+from nic_cli.jobs.settings import CHECKS
 
 from .conftest import ROOT
 

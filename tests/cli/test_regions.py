@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nic_cli.cli import patience
 from nic_cli.errors import NicError
 from nic_cli.image import huge
+from nic_cli.jobs import retry
 
 
 def shown(path) -> np.ndarray:
@@ -94,7 +94,7 @@ def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
             raise MemoryError
         return "done"
 
-    assert patience.patiently(work, said.append) == "done"
+    assert retry.patiently(work, said.append) == "done"
     assert tried == [1, 2, 4, 8] and len(said) == 1
 
     def reading(finer):
@@ -103,22 +103,22 @@ def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
             raise NicError("photo.tif: not enough memory to read it") from MemoryError()
         return "read"
 
-    assert patience.patiently(reading, said.append) == "read" and tried[-2:] == [1, 2]
+    assert retry.patiently(reading, said.append) == "read" and tried[-2:] == [1, 2]
 
     def hopeless(finer):
         tried.append(finer)
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(RuntimeError, match="allocate"):
-        patience.patiently(hopeless, said.append)
-    assert tried[-1] == patience.FINEST
+        retry.patiently(hopeless, said.append)
+    assert tried[-1] == retry.FINEST
 
     def broken(finer):
         tried.append(finer)
         raise ValueError("something else")
 
     with pytest.raises(ValueError, match="something else"):
-        patience.patiently(broken, said.append)
+        retry.patiently(broken, said.append)
     assert tried[-1] == 1
 
 
@@ -130,8 +130,8 @@ def test_fewer_rows_at_a_time_give_the_same_file_and_picture(nic, picture, packe
         taken.append(16)
         return work(16)
 
-    for module in ("encoder", "decode"):
-        monkeypatch.setattr(f"nic_cli.cli.{module}.patiently", finely)
+    for module in ("encoding", "decoding"):
+        monkeypatch.setattr(f"nic_cli.jobs.{module}.patiently", finely)
     assert nic("encode", picture, "-o", "fine.nic").code == 0
     assert Path("fine.nic").read_bytes() == packed.read_bytes()
     assert nic("decode", packed, "-o", "fine.png").code == 0

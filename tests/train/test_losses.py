@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 from skimage.metrics import structural_similarity
 
 from nic_cli.errors import UsageError
-from nic_cli.train.losses.distortion import TERMS, Distortion
-from nic_cli.train.losses.fidelity import colour, ssim
-from nic_cli.train.losses.perceptual import NETWORKS, Distance, Perceptual
-from nic_cli.train.losses.spectrum import spectrum
-from nic_cli.train.losses.texture import haar, texture
+from nic_cli.losses.distortion import TERMS, Distortion
+from nic_cli.losses.fidelity import colour, ssim
+from nic_cli.losses.perceptual import NETWORKS, Distance, Perceptual
+from nic_cli.losses.spectrum import spectrum
+from nic_cli.losses.texture import haar, texture
 from nic_cli.transform.planes import blurred, planes
 from nic_cli.transform.structure import linear, structure, xyb
 

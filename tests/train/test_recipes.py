@@ -14,11 +14,11 @@ from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array
+from nic_cli.losses import perceptual
+from nic_cli.losses.perceptual import NETWORKS, Perceptual, packaged
 from nic_cli.train import command
 from nic_cli.train.adversary import Adversarial, Adversary
 from nic_cli.train.export import export
-from nic_cli.train.losses import perceptual
-from nic_cli.train.losses.perceptual import NETWORKS, Perceptual, packaged
 from nic_cli.train.recipe import SHIPPED, Data, Given, Optimiser, Phase, Recipe, Schedule
 from nic_cli.train.task import Task
 from nic_cli.train.team import Team

@@ -19,12 +19,12 @@ from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.errors import NicError, UsageError
 from nic_cli.image.reading import from_array
+from nic_cli.losses.rate import drawn_q
 from nic_cli.train import command
 from nic_cli.train.clock import Clock
 from nic_cli.train.data import Pool, files
 from nic_cli.train.export import export, kept_tables, snapshot
 from nic_cli.train.loop import Loop
-from nic_cli.train.losses.rate import drawn_q
 from nic_cli.train.optim import orthogonal
 from nic_cli.train.recipe import Data, Phase, Recipe
 from nic_cli.train.task import Task

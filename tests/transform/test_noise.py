@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nic_cli.train.losses.loudness import energies, loudness
+from nic_cli.losses.loudness import energies, loudness
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import shuffle
 from nic_cli.transform.noise import (

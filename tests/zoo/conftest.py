@@ -75,7 +75,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("NIC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("nic_cli.zoo.places.user_data", lambda: tmp_path / "data")
-    monkeypatch.setattr("nic_cli.cli.settings.config_file", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr("nic_cli.jobs.settings.config_file", lambda: tmp_path / "config.toml")
     for name in ("HF_TOKEN_PATH", "AGENT_HARNESSES_PATH"):
         if hasattr(constants, name):
             monkeypatch.setattr(constants, name, str(tmp_path / name))

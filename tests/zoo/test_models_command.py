@@ -61,7 +61,7 @@ def test_a_card_without_a_licence_is_told_so(nic, hub, tiny):
 
 
 def test_the_bar_of_a_download_is_on_a_terminal_only(nic, hub, known, monkeypatch):
-    monkeypatch.setattr("nic_cli.cli.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("nic_cli.terminal.progress.PATIENCE", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     hub.patience, hub.fault, hub.fault_at = 0.0003, "slow body", CONFIG
     assert "bytes of config.json" in nic("models", "pull", "tiny", err_terminal=True).err

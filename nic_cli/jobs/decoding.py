@@ -1,0 +1,176 @@
+"""The work of `nic decode` on one file after the other: read, decode, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nic_cli.errors import UsageError
+from nic_cli.jobs import existing, outputs, streams
+from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.plan import Job
+from nic_cli.jobs.report import Report
+from nic_cli.jobs.retry import patiently
+from nic_cli.jobs.run_options import General
+from nic_cli.jobs.targets import WHOLE, View
+from nic_cli.limits import MOST
+from nic_cli.storage.atomic import is_direct
+from nic_cli.storage.naming import shown
+from nic_cli.terminal.console import Console
+
+if TYPE_CHECKING:
+    from nic_cli.types import Container, Picture
+
+
+FORMATS = ("png", "jpeg", "webp", "tiff", "ppm")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The JSON object of a decoded file. bytes: of the picture file. seconds: decoding and writing."""
+
+    input: str
+    output: str
+    model: str
+    b: float
+    width: int
+    height: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a file holds, and how long decoding took.
+
+    picture: gives it, by so many times fewer rows at a time if it is so large that its rows come as they
+    are written.
+    """
+
+    container: Container
+    picture: Callable[[int], Picture]
+    size: tuple[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes one file after the other with the same options, in the steps of `pipeline`.
+
+    b: None for what each file says. most: pixels of a picture, None for what can be held or goes by rows.
+    """
+
+    b: float | None
+    format: str | None
+    general: General
+    console: Console
+    models: Models
+    alone: bool  # the only one, so that its rows may have a bar
+    view: View = WHOLE
+    most: int | None = None
+
+    def rehearse(self, job: Job) -> Report | None:
+        """Report what would be done; give None for a file whose output is there and to be kept."""
+        self._format(job.target)
+        exists = not outputs.is_free(job, self.general)
+        return None if exists and self.read(job, self.console) is None else outputs.planned(job)
+
+    def read(self, job: Job, console: Console) -> Container | None:
+        """Read the file of a job; give None if its output is there and to be kept."""
+        exists = not outputs.is_free(job, self.general)
+        self._format(job.target)
+        container = self._unpacked(job)
+        size = self.view.size(container.header)
+        if exists and outputs.is_kept(job, lambda: existing.check_picture(job, *size), console):
+            return None
+        return container
+
+    def _unpacked(self, job: Job) -> Container:
+        from nic_cli.container.file import unpack, unpack_lazily
+
+        if self.view.region is None or job.source is None or is_direct(job.source):
+            return unpack(streams.read_nic(job.source))
+        return unpack_lazily(job.source.open("rb"), owned=True)  # of which the tiles of a part are read
+
+    def code(self, container: Container) -> Shown:
+        """Decode a file; a picture that is too large to be held is left to be decoded as it is written."""
+        from nic_cli import codec
+        from nic_cli.image.huge import FROM
+
+        model = self.models.for_decoding(container.header)  # not part of the time
+        started = time.monotonic()
+        view, size = self.view, self.view.size(container.header)
+        with self.console.progress("rows") as bar:
+
+            def stream(finer: int) -> Picture:
+                return codec.stream(
+                    container,
+                    model,
+                    b=self.b,
+                    region=view.region,
+                    scale=view.scale,
+                    finer=finer,
+                    most=self.most or MOST,
+                    progress=bar if self.alone else None,
+                )
+
+            if size[0] * size[1] > FROM:
+                return Shown(container, stream, size, 0.0)
+            picture = patiently(lambda finer: codec.held(stream(finer)), self.console.warn)
+        return Shown(container, lambda _: picture, size, time.monotonic() - started)
+
+    def write(self, job: Job, shown: Shown, console: Console) -> Report:
+        """Write the picture of a job."""
+        started = time.monotonic()
+        n_bytes = patiently(lambda finer: self._written(job, shown.picture(finer), console), console.warn)
+        seconds = shown.seconds + time.monotonic() - started
+        return self._report(job, shown, n_bytes, seconds, console)
+
+    def _written(self, job: Job, picture: Picture, console: Console) -> int:
+        from nic_cli.image.writing import write
+
+        name = outputs.spoken(job.target, "standard output")
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            write(
+                picture, stream, self._format(job.target), warn=lambda text: console.warn(f"{name}: {text}")
+            )
+            return stream.tell()
+
+    def _format(self, target: Path | None) -> str:
+        if self.format is not None or target is None:
+            return self.format or FORMATS[0]
+        from nic_cli.image.writing import FORMATS as BY_SUFFIX
+
+        found = BY_SUFFIX.get(target.suffix.lower())
+        if found is None:
+            raise UsageError(f"{shown(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}")
+        return found
+
+    def _report(self, job: Job, shown: Shown, n_bytes: int, seconds: float, console: Console) -> Report:
+        header = shown.container.header
+        record = Decoded(
+            input=outputs.named(job.source),
+            output=outputs.named(job.target),
+            model=header.model,
+            b=header.b if self.b is None else self.b,
+            width=shown.size[0],
+            height=shown.size[1],
+            bytes=n_bytes,
+            seconds=round(seconds, 3),
+        )
+        source = outputs.spoken(job.source, "standard input")
+        console.detail(
+            f"{source}: model {record.model}, q {header.q:.4g}, {len(shown.container.tiles)} tiles, "
+            f"{record.seconds:.2f} s"
+        )
+        name = outputs.spoken(job.target, "standard output")
+        line = f"{name}  {n_bytes:,} bytes  {record.width} x {record.height}  b {record.b:.4g}"
+        return Report(line, record)
+
+
+def suffix_of(format: str | None) -> str:
+    """The suffix of pictures whose format was named, or not."""
+    return {"jpeg": ".jpg", "tiff": ".tif"}.get(format or FORMATS[0], f".{format or FORMATS[0]}")

@@ -1,0 +1,157 @@
+"""The work of `nic encode` on one picture after the other: read, code, write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nic_cli.errors import UsageError
+from nic_cli.jobs import existing, outputs, streams, targets
+from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.plan import Job
+from nic_cli.jobs.report import Report, Stop
+from nic_cli.jobs.retry import patiently
+from nic_cli.jobs.run_options import General
+from nic_cli.jobs.settings import Settings
+from nic_cli.limits import SEARCH_STEPS
+from nic_cli.terminal.console import Console
+
+if TYPE_CHECKING:
+    from nic_cli.types import Container, Picture
+    from nic_cli.zoo.load import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The JSON object of an encoded picture. bpp: of the whole file. seconds: coding and writing."""
+
+    input: str
+    output: str
+    model: str
+    q: float
+    b: float
+    width: int
+    height: int
+    bytes: int
+    bpp: float
+    tiles: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A picture coded and packed, and how long that took."""
+
+    container: Container
+    data: bytes
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Encodes one picture after the other with the same options, in the steps of `pipeline`."""
+
+    wish: targets.Wish
+    strip: frozenset[str]
+    settings: Settings
+    general: General
+    console: Console
+    models: Models
+    alone: bool  # the only one, so that its rows may have a bar
+    frame: int | None = None
+    preview: bool = False
+    most: int | None = None  # pixels that a picture may have
+
+    def rehearse(self, job: Job) -> Report | None:
+        """Report what would be done; give None for a picture whose output is there and to be kept."""
+        return None if self._is_done(job, self.console) else outputs.planned(job)
+
+    def read(self, job: Job, console: Console) -> Picture | None:
+        """Read the picture of a job; give None if its output is there and to be kept."""
+        if self._is_done(job, console):
+            return None
+        from nic_cli.image.metadata import strip
+        from nic_cli.image.preview import with_preview
+        from nic_cli.image.reading import read
+
+        with streams.opened(job.source) as stream:
+            name = outputs.spoken(job.source, "standard input")
+            picture = read(stream, name, warn=console.warn, frame=self.frame, most=self.most)
+        picture = strip(picture, self.strip)
+        return with_preview(picture) if self.preview else picture
+
+    def code(self, picture: Picture) -> Coded:
+        """Encode a picture."""
+        from nic_cli import codec
+        from nic_cli.container.file import pack
+
+        model = self._model()
+        started = time.monotonic()
+        what = "steps" if SEARCH_STEPS[self.settings.effort] and model.engine.searched else "rows"
+        with self.console.progress(what) as bar:
+            container = patiently(
+                lambda finer: codec.encode(
+                    picture,
+                    model,
+                    q=self.wish.q,
+                    b=self.settings.realism,
+                    tile=self.settings.tile,
+                    target_bytes=self.wish.target(picture),
+                    effort=self.settings.effort,
+                    finer=finer,
+                    progress=bar if self.alone else None,
+                ),
+                self.console.warn,
+            )
+        return Coded(container, pack(container), time.monotonic() - started)
+
+    def write(self, job: Job, coded: Coded, console: Console) -> Report:
+        """Write the file of a job."""
+        started = time.monotonic()
+        with streams.output(job, preserve=self.general.preserve) as stream:
+            stream.write(coded.data)
+        seconds = coded.seconds + time.monotonic() - started
+        return self._report(job, coded, seconds, console)
+
+    def _is_done(self, job: Job, console: Console) -> bool:
+        exists = not outputs.is_free(job, self.general)
+        return exists and outputs.is_kept(job, lambda: existing.check_nic(job), console)
+
+    def _model(self) -> Model:
+        model = self.models.for_encoding()
+        if self.wish.by_quality and (self.wish.q or 0) > model.config.q_top:
+            top = f"{model.config.q_top:g}"
+            raise Stop(
+                UsageError(f"--quality: {self.wish.q:g} is over what {model.name} has: give 0 to {top}")
+            )
+        return model
+
+    def _report(self, job: Job, coded: Coded, seconds: float, console: Console) -> Report:
+        header, n_bytes = coded.container.header, len(coded.data)
+        record = Encoded(
+            input=outputs.named(job.source),
+            output=outputs.named(job.target),
+            model=header.model,
+            q=header.q,
+            b=header.b,
+            width=header.width,
+            height=header.height,
+            bytes=n_bytes,
+            bpp=round(8 * n_bytes / (header.width * header.height), 6),
+            tiles=len(coded.container.tiles),
+            seconds=round(seconds, 3),
+        )
+        source = outputs.spoken(job.source, "standard input")
+        console.detail(
+            f"{source}: {record.width} x {record.height}, model {record.model}, b {record.b:.4g}, "
+            f"{record.tiles} tiles, {record.seconds:.2f} s"
+        )
+        name = outputs.spoken(job.target, "standard output")
+        line = f"{name}  {n_bytes:,} bytes  {record.bpp:.3f} bpp  q {record.q:.4g}"
+        return Report(line + _saving(job, n_bytes), record)
+
+
+def _saving(job: Job, n_bytes: int) -> str:
+    before = job.source.stat().st_size if job.source is not None else 0
+    return f"  ({100 * (n_bytes / before - 1):+.1f} %)" if before else ""

@@ -1,0 +1,140 @@
+"""The work of `nic info` on one file: what it says of itself, and the preview that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nic_cli.container import file, layout
+from nic_cli.errors import NicError, UsageError
+from nic_cli.jobs import outputs, streams
+from nic_cli.jobs.plan import STREAM, Job
+from nic_cli.jobs.report import Report
+from nic_cli.jobs.run_options import General
+from nic_cli.storage.naming import shown
+from nic_cli.types import Container
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """The model that a file asks for. id: 16 hexadecimal digits."""
+
+    name: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataSizes:
+    """Bytes of each kind of metadata, 0 where there is none."""
+
+    icc: int
+    exif: int
+    xmp: int
+    preview: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The JSON object of a file. tile: side in pixels. overhead_bytes: what is neither payload nor chunk."""
+
+    format_version: str
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    model: ModelName
+    q: float
+    b: float
+    tile: int
+    tiles: int
+    bytes: int
+    bpp: float
+    overhead_bytes: int
+    metadata: MetadataSizes
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The JSON object of a preview that was written."""
+
+    input: str
+    output: str
+    bytes: int
+
+
+def describe(container: Container, n_bytes: int) -> Info:
+    """Sum up a container that came from a file of `n_bytes`."""
+    header = container.header
+    sizes = {chunk.kind: len(chunk.data) for chunk in container.chunks}
+    kinds = (layout.ICC, layout.EXIF, layout.XMP, layout.PREVIEW)
+    return Info(
+        format_version=".".join(map(str, header.version)),
+        width=header.width,
+        height=header.height,
+        channels=header.channels,
+        bit_depth=header.bit_depth,
+        model=ModelName(header.model, header.model_id.hex()),
+        q=header.q,
+        b=header.b,
+        tile=header.tile,
+        tiles=len(container.tiles),
+        bytes=n_bytes,
+        bpp=round(8 * n_bytes / (header.width * header.height), 6),
+        overhead_bytes=file.overhead(container),
+        metadata=MetadataSizes(*(sizes.get(kind, 0) for kind in kinds)),
+    )
+
+
+def table(name: str, said: Info, alpha: int) -> str:
+    """Draw the table for people. alpha: bytes of the lossless alpha plane, 0 if opaque."""
+    colours = {1: "grey", 3: "RGB"}[said.channels]
+    kept = {"ICC": said.metadata.icc, "EXIF": said.metadata.exif, "XMP": said.metadata.xmp}
+    kept |= {"preview": said.metadata.preview}
+    rows = {
+        "picture": f"{said.width} x {said.height}, {colours}, {said.bit_depth} bit",
+        "alpha": f"{alpha:,} bytes" if alpha else "none",
+        "size": f"{said.bytes:,} bytes, {said.bpp:.3f} bits per pixel",
+        "quality": f"q {said.q:.4g}",
+        "realism": f"b {said.b:.4g}",
+        "model": f"{said.model.name} (id {said.model.id})",
+        "tiles": f"{said.tiles} of {said.tile} pixels",
+        "metadata": ", ".join(f"{kind} {n:,} bytes" for kind, n in kept.items() if n) or "none",
+        "overhead": f"{said.overhead_bytes:,} bytes",
+        "format": said.format_version,
+    }
+    return "\n".join([name, *(f"{key:<10} {value}" for key, value in rows.items())])
+
+
+def extracting(jobs: list[Job], preview: str, general: General) -> list[Job]:
+    """The jobs, which write a preview to where it was asked for. Raises UsageError."""
+    if len(jobs) > 1:
+        raise UsageError(f"--preview: {len(jobs)} inputs cannot all go to {shown(preview)}: name one")
+    target = None if preview == STREAM else Path(preview)
+    return outputs.writable([Job(job.source, target) for job in jobs], general)
+
+
+def inspect(job: Job, general: General) -> Report:
+    """Report what the file of a job says of itself, all checksums but those of its symbols checked."""
+    if general.dry_run:
+        return outputs.planned(job)
+    data = streams.read_nic(job.source)
+    container = file.unpack(data)
+    said = describe(container, len(data))
+    alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
+    return Report(table(outputs.spoken(job.source, "standard input"), said, alpha), said)
+
+
+def extract(job: Job, general: General) -> Report | None:
+    """Write the preview of a file to the output of its job; give None if that is there and to be kept."""
+    if not outputs.is_free(job, general):
+        return None
+    if general.dry_run:
+        return outputs.planned(job)
+    container = file.unpack(streams.read_nic(job.source))
+    found = [chunk.data for chunk in container.chunks if chunk.kind == layout.PREVIEW]
+    if not found:
+        raise NicError("it holds no preview: encode with --preview, or decode with --scale 1/8")
+    with streams.output(job, preserve=False) as stream:
+        stream.write(found[0])
+    record = Extracted(outputs.named(job.source), outputs.named(job.target), len(found[0]))
+    return Report(f"{outputs.spoken(job.target, 'standard output')}  {record.bytes:,} bytes", record)

@@ -1,0 +1,71 @@
+"""The models of one run, each loaded once and only when a picture needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nic_cli.errors import ModelError, UsageError
+from nic_cli.jobs import fetching
+from nic_cli.jobs.report import Stop
+from nic_cli.jobs.settings import Settings
+from nic_cli.limits import SEARCH_STEPS
+from nic_cli.terminal.console import Console
+from nic_cli.types import Header
+from nic_cli.zoo.find import names_for
+from nic_cli.zoo.pins import is_address
+
+if TYPE_CHECKING:
+    from nic_cli.zoo.load import Model
+
+
+class Models:
+    """Gives models by what asks for them: the settings when encoding, a file when decoding."""
+
+    def __init__(self, settings: Settings, console: Console, *, trust: bool = False) -> None:
+        self._settings, self._console, self._trust = settings, console, trust
+        self._loaded: dict[str | None, Model] = {}
+
+    def for_encoding(self) -> Model:
+        """Load the model that the settings name. Raises Stop with the reason if there is none.
+
+        One of the hub is fetched only if the user said --trust.
+        """
+        name = self._settings.model
+        try:
+            if self._trust and name is not None and name not in self._loaded and is_address(name):
+                fetching.pull_trusted(name, self._console)
+            fresh, model = name not in self._loaded, self._load(name)
+        except (ModelError, UsageError) as error:
+            raise Stop(error) from error
+        if fresh and SEARCH_STEPS[self._settings.effort] and not model.engine.searched:
+            self._console.warn(f"model {model.name} cannot be searched for better latents: encoding without")
+        return model
+
+    def for_decoding(self, header: Header) -> Model:
+        """Load the model that a file asks for. Raises ModelError if none here has its id.
+
+        The name in a file is looked up, and never taken for a folder or fetched.
+        """
+        names, absent = [], None
+        try:
+            names = names_for(header)
+        except ModelError as error:  # known, but not here; the model of the settings may be a copy
+            absent = error
+        for name in [*names, *([self._settings.model] if self._settings.model else [])]:
+            model = self._load(name)
+            if model.id == header.model_id:
+                return model
+        raise absent or ModelError(
+            f"encoded with model {header.model} (id {header.model_id.hex()}), which is not here: "
+            "set NIC_MODEL to its folder, or use the nic that wrote the file"
+        )
+
+    def _load(self, name: str | None) -> Model:
+        if name not in self._loaded:
+            from nic_cli.zoo.load import load
+
+            try:
+                self._loaded[name] = load(name, self._settings.device, self._console.warn)
+            except UsageError as error:  # the device is not there, for any picture
+                raise Stop(error) from error
+        return self._loaded[name]

@@ -1,0 +1,135 @@
+"""Which files a command reads and writes, and whether it may."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nic_cli.errors import NicError, UsageError
+from nic_cli.jobs import manifest, streams
+from nic_cli.jobs.plan import STREAM, Job, check_free, plan, plan_lines
+from nic_cli.jobs.report import Report
+from nic_cli.jobs.run_options import General
+from nic_cli.storage.naming import shown
+from nic_cli.terminal import failures
+from nic_cli.terminal.console import Console
+
+NIC = ".nic"
+PICTURES = frozenset(
+    ".png .apng .jpg .jpeg .jpe .jfif .mpo .webp .tif .tiff .bmp .gif .ppm .pgm .pbm .pnm .avif .qoi "
+    ".heic .heif .hif .jxl".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The JSON object of an input in a dry run."""
+
+    input: str
+    output: str
+
+
+def plan_encoding(inputs: Sequence[str] | None, output: str | None, general: General) -> list[Job]:
+    """Plan the way of pictures to `.nic`. Raises UsageError."""
+    return writable(_plan(inputs or (), output, general, PICTURES, NIC), general)
+
+
+def plan_decoding(
+    inputs: Sequence[str] | None, output: str | None, general: General, suffix: str
+) -> list[Job]:
+    """Plan the way of `.nic` files to pictures with this suffix. Raises UsageError."""
+    return writable(_plan(inputs or (), output, general, frozenset({NIC}), suffix), general)
+
+
+def plan_reading(inputs: Sequence[str] | None, general: General) -> list[Job]:
+    """Plan the reading of `.nic` files, with no output. Raises UsageError."""
+    inputs = inputs or ()
+    if STREAM in inputs and len(inputs) > 1:
+        raise UsageError("standard input (-) stands alone; leave out the other inputs")
+    # One by one and with a suffix that nobody has: outputs, and so their collisions, do not matter here.
+    unused = ".nothing-is-written"
+    alone = [[given] for given in inputs] or [[]]
+    plans = [_plan(given, None, general, frozenset({NIC}), unused) for given in alone]
+    return [Job(job.source, None) for jobs in plans for job in jobs]
+
+
+def _plan(
+    inputs: Sequence[str], output: str | None, general: General, suffix_in: frozenset[str], suffix_out: str
+) -> list[Job]:
+    if general.manifest is None:
+        return plan(
+            inputs,
+            output,
+            suffix_in=suffix_in,
+            suffix_out=suffix_out,
+            recursive=general.recursive,
+            shard=general.shard,
+        )
+    if inputs:
+        raise UsageError("--manifest names all inputs: leave out the others")
+    lines = _lines(general.manifest)
+    return plan_lines(lines, output, suffix_out=suffix_out, shard=general.shard)
+
+
+def _lines(name: str) -> list[manifest.Line]:
+    try:
+        with streams.opened(None if name == STREAM else Path(name)) as stream:
+            data = stream.read()
+    except OSError as error:
+        raise UsageError(f"--manifest: {failures.explain(error)[0]}") from error
+    where = "standard input" if name == STREAM else shown(name)
+    lines = manifest.parse(data, where)
+    if not lines:
+        raise UsageError(f"nothing to do: {where} lists no input")
+    return lines
+
+
+def is_free(job: Job, general: General) -> bool:
+    """Tell whether nothing stands in the way of a job: False if its output exists and may be kept.
+
+    Raises OutputExists.
+    """
+    return check_free(job.target, general.force, general.skip_existing)
+
+
+def is_kept(job: Job, check: Callable[[], None], console: Console) -> bool:
+    """Tell whether the output that exists is sound, which `check` raises errors about, and may stay."""
+    name = spoken(job.target, STREAM)
+    try:
+        check()
+    except (NicError, OSError) as error:
+        console.warn(f"{name}: exists, but is made again: {failures.explain(error)[0]}")
+        return False
+    console.say(f"{name}  skipped, exists")
+    return True
+
+
+def planned(job: Job) -> Report:
+    """Report what a dry run would have written. Raises OSError if the input cannot be read."""
+    if job.source is not None:
+        job.source.open("rb").close()
+    line = f"{spoken(job.source, 'standard input')} -> {spoken(job.target, 'standard output')}"
+    return Report(line, Planned(named(job.source), named(job.target)))
+
+
+def named(path: Path | None) -> str:
+    """Name an input or output for programs."""
+    return STREAM if path is None else str(path)
+
+
+def spoken(path: Path | None, stream: str) -> str:
+    """Name an input or output for people, `stream` standing for standard input or output."""
+    return stream if path is None else shown(path)
+
+
+def writable(jobs: list[Job], general: General) -> list[Job]:
+    """Return the jobs, if standard output may take what goes there. Raises UsageError."""
+    if general.dry_run or all(job.target is not None for job in jobs):
+        return jobs
+    if general.json:
+        raise UsageError("standard output cannot take both the data and --json: name a file with -o")
+    if sys.stdout is not None and sys.stdout.isatty() and not general.force:
+        raise UsageError("standard output is a terminal: name a file with -o, pipe it, or give -f")
+    return jobs

@@ -1,0 +1,166 @@
+"""From what the command line names to a list of jobs, checked as a whole before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nic_cli.errors import OutputExists, UsageError
+from nic_cli.jobs.manifest import Line
+from nic_cli.jobs.shard import WHOLE, Shard
+from nic_cli.storage.atomic import is_direct
+from nic_cli.storage.naming import shown
+from nic_cli.storage.tree import folded, inside
+
+STREAM = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input and its output: `source` is None for standard input, `target` for standard output.
+
+    A source may be missing: opening it says so, and a batch goes on.
+    """
+
+    source: Path | None
+    target: Path | None
+
+
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    suffix_in: frozenset[str],
+    suffix_out: str,
+    recursive: bool,
+    shard: Shard = WHOLE,
+) -> list[Job]:
+    """Return the jobs for `inputs` (files, folders, or a single `-`) and `-o output`.
+
+    suffix_in: what is taken from a folder, lower case with the dot; files named outright are always taken.
+    suffix_out: what replaces the suffix where the output is not named. shard: whose jobs are returned.
+    Raises UsageError where outputs collide, be they of another shard, an output is an input, or `output`
+    cannot mean what was given.
+    """
+    if not inputs:
+        raise UsageError("no input; name files, folders, - for standard input, or a list with --manifest")
+    if STREAM in inputs:
+        return _plan_stream(inputs, output, shard)
+    found = _sources(inputs, suffix_in, recursive)
+    if not found:
+        advice = "name files outright" if recursive else "-r descends into folders"
+        raise UsageError(f"nothing to do in {', '.join(map(shown, inputs))}; {advice}")
+    if output is None:
+        jobs = [Job(source, _swapped(source, suffix_out)) for source, _ in found]
+    elif output != STREAM and _is_folder(output):
+        jobs = [Job(source, Path(output) / _swapped(inside, suffix_out)) for source, inside in found]
+    else:
+        jobs = [_single(found, output, inputs)]
+    _refuse_collisions(jobs)
+    return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
+
+
+def plan_lines(
+    lines: Sequence[Line], output: str | None, *, suffix_out: str, shard: Shard = WHOLE
+) -> list[Job]:
+    """Return the jobs for a list of inputs and `-o output`, a folder, for those whose output is not named.
+
+    A path keeps its folders below `output`, without the root and what climbs out. Raises as `plan`.
+    """
+    if output is not None and (output == STREAM or not _is_folder(output)):
+        raise UsageError(f"a list of inputs cannot all go to {shown(output)}; end it with / to name a folder")
+    found: dict[tuple[str, Path], tuple[Job, Path]] = {}
+    for line in lines:
+        place = _below(line.source)
+        beside = _swapped(line.source if output is None else Path(output) / place, suffix_out)
+        job = Job(line.source, line.target or beside)
+        found.setdefault((os.path.realpath(line.source), line.target or beside), (job, place))
+    _refuse_collisions([job for job, _ in found.values()])
+    return [job for job, place in found.values() if shard.takes(place)]
+
+
+def _below(path: Path) -> Path:
+    """`path` as it may stand below any folder."""
+    plain = Path(os.path.normpath(path))
+    return Path(*(part for part in plain.parts if part not in (plain.anchor, os.pardir)))
+
+
+def _plan_stream(inputs: Sequence[str], output: str | None, shard: Shard) -> list[Job]:
+    if len(inputs) > 1:
+        raise UsageError("standard input (-) stands alone; leave out the other inputs")
+    if shard != WHOLE:
+        raise UsageError("standard input (-) is one input; leave out --shard")
+    if output is None or output == STREAM:
+        return [Job(None, None)]
+    if _is_folder(output):
+        raise UsageError(f"standard input has no name to use in {shown(output)}; name the output file")
+    return [Job(None, Path(output))]
+
+
+def _single(found: Sequence[tuple[Path, Path]], output: str, inputs: Sequence[str]) -> Job:
+    if len(found) > 1 or Path(inputs[0]).is_dir():
+        advice = "leave out -o -" if output == STREAM else "end it with / to name a folder"
+        raise UsageError(f"{len(found)} inputs cannot all go to {shown(output)}; {advice}")
+    return Job(found[0][0], None if output == STREAM else Path(output))
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def _sources(inputs: Sequence[str], suffix_in: frozenset[str], recursive: bool) -> list[tuple[Path, Path]]:
+    """Each source once, with its place inside the input that named it."""
+    found: dict[str, tuple[Path, Path]] = {}
+    for given in map(Path, inputs):
+        files = inside(given, suffix_in, recursive) if given.is_dir() else iter([given])
+        for path in files:
+            place = path.relative_to(given) if path != given else Path(path.name)
+            found.setdefault(os.path.realpath(path), (path, place))
+    return list(found.values())
+
+
+def _swapped(path: Path, suffix: str) -> Path:
+    return path.with_suffix(suffix) if path.name else path
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    """Raise UsageError where two jobs would write one file, or one would write what another reads."""
+    sources = {_key(job.source): job.source for job in jobs if job.source is not None}
+    targets: dict[str, Job] = {}
+    for job in jobs:
+        if job.target is None or is_direct(job.target):
+            continue
+        key = _key(job.target)
+        if key in sources:
+            raise UsageError(f"{shown(job.target)} is an input and would be overwritten; choose another -o")
+        if key in targets:
+            first = targets[key].source
+            raise UsageError(
+                f"{shown(first or STREAM)} and {shown(job.source or STREAM)} would both become "
+                f"{shown(job.target)}; encode them apart, with -o for one"
+            )
+        targets[key] = job
+
+
+def _key(path: Path) -> str:
+    """Equal for paths that are one file."""
+    return folded(os.path.realpath(path))
+
+
+def check_free(target: Path | None, force: bool, skip: bool) -> bool:
+    """Whether to go on and write `target`: False where it exists and is to be skipped.
+
+    Raises OutputExists where it exists and neither `force` nor `skip` says what to do.
+    """
+    if target is None or force or not target.exists() or is_direct(target):
+        return True
+    if skip:
+        return False
+    raise already_there(target)
+
+
+def already_there(target: Path | str) -> OutputExists:
+    """Make the error for an output that exists."""
+    return OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")

@@ -1,0 +1,122 @@
+"""The work of `nic batch` on one item, in whatever process it runs: between two stores, with a receipt.
+
+Doing an item again, since its process was killed, doubles nothing: outputs are written whole, and come out
+the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nic_cli.container.file import unpack
+from nic_cli.jobs import existing, outputs, streams, targets
+from nic_cli.jobs.decoding import Decoder
+from nic_cli.jobs.encoding import Encoder
+from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.plan import Job
+from nic_cli.jobs.report import Stop
+from nic_cli.jobs.run_options import General
+from nic_cli.jobs.settings import Settings
+from nic_cli.storage.store import Store
+from nic_cli.terminal import failures
+from nic_cli.terminal.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An input and its output, by their places. exists: there is an output, to be kept if it is sound."""
+
+    number: int
+    source: str
+    target: str
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is done with every item. wish: None to decode. b: None for what each file says."""
+
+    source: Store
+    target: Store
+    settings: Settings
+    wish: targets.Wish | None
+    b: float | None
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an item came to. line: empty if it was left out. stops: no other item could fare better."""
+
+    number: int
+    told: list[str] = field(default_factory=list)
+    line: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    code: int = 0
+    stops: bool = False
+
+
+class Coder:
+    """Does items, one at a time, with models that are loaded when the first item needs them."""
+
+    def __init__(self, order: Order) -> None:
+        order.settings.apply()
+        self._order = order
+        self._console = Console(quiet=order.quiet)
+        self._work: Any = _worker(order, self._console)
+
+    def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
+        """Do the item of a row, and give the row of its receipt, whatever happens."""
+        item, order = Item(**json.loads(row["item"])), self._order
+        console = self._console.holding()
+        with TemporaryDirectory(prefix="nic-") as folder:
+            source = _local(order.source, item.source, Path(folder, "input"))
+            target = _local(order.target, item.target, Path(folder, "output"))
+            try:
+                receipt = self._done(item, source, target, console)
+            except Exception as error:
+                stops = isinstance(error, Stop)
+                line, code = failures.explain(error.reason if isinstance(error, Stop) else error)
+                receipt = Receipt(item.number, error=line, code=code, stops=stops)
+        text = json.dumps(asdict(replace(receipt, told=console.held or [])))
+        text = text.replace(_quoted(source), _quoted(order.source.name(item.source)))
+        return {"receipt": text.replace(_quoted(target), _quoted(order.target.name(item.target))).encode()}
+
+    def _done(self, item: Item, source: Path, target: Path, console: Console) -> Receipt:
+        job = Job(source, target)
+        if item.exists and outputs.is_kept(job, lambda: self._check(item, source, target), console):
+            return Receipt(item.number)
+        self._order.source.fetch(item.source, source)
+        report = self._work.write(job, self._work.code(self._work.read(job, console)), console)
+        self._order.target.put(target, item.target)
+        return Receipt(item.number, line=report.line, record=asdict(report.record))
+
+    def _check(self, item: Item, source: Path, target: Path) -> None:
+        self._order.target.fetch(item.target, target)
+        if self._order.wish is not None:
+            existing.check_nic(Job(source, target))  # its size only where the input is at hand
+            return
+        self._order.source.fetch(item.source, source)
+        header = unpack(streams.read_nic(source)).header
+        existing.check_picture(Job(source, target), header.width, header.height)
+
+
+def _worker(order: Order, console: Console) -> Encoder | Decoder:
+    models, general = Models(order.settings, console), General(force=True)
+    if order.wish is None:
+        return Decoder(order.b, None, general, console, models, False)
+    return Encoder(order.wish, frozenset(), order.settings, general, console, models, False)
+
+
+def _local(store: Store, place: str, copy: Path) -> Path:
+    """The file of a place, or of its copy."""
+    return store.path(place) if store.is_local else copy.with_suffix(PurePosixPath(place).suffix)
+
+
+def _quoted(text: str | Path) -> str:
+    return json.dumps(str(text))[1:-1]

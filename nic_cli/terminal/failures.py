@@ -1,0 +1,157 @@
+"""From any exception, or a signal, to one line on standard error and an exit code.
+
+Codes: those of `nic_cli.errors`; 1 for a failure with no code of its own; 2 for what Typer finds
+wrong; 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP (128 and the number of the signal). A closed
+pipe downstream is silent and gives 1, as the Python documentation advises.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from nic_cli.errors import NicError
+from nic_cli.storage.naming import shown
+from nic_cli.terminal import console
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+OUT_OF_MEMORY = "not enough memory: close other programs, or use a smaller picture"
+
+_received: list[int] = []
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command so that whatever happens ends in an exit code and at most one line."""
+    _received.clear()
+    with _signals(), _hushed():
+        code = _attempt(command)
+        _settle_output()
+    if _received:
+        console.complain("interrupted" if _received[0] == signal.SIGINT else "terminated")
+        return 128 + _received[0]
+    return code
+
+
+def _attempt(command: Callable[[], int]) -> int:
+    try:
+        code = command()
+        console.flush()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 1
+    except BrokenPipeError:
+        return 1
+    except BaseException as error:  # also the panics of native libraries, which are no Exception
+        return 1 if interrupted() else _reported(error)
+    return code
+
+
+def interrupted() -> bool:
+    """Tell whether a signal asked the program to end; libraries may turn it into other errors."""
+    return bool(_received)
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """Give the one line that says what went wrong, without escapes, and the exit code."""
+    if isinstance(error, NicError):
+        return str(error), error.code
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # what Typer finds wrong
+        return _usage(error), int(error.exit_code)
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY, 1
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+        return f"{where}{error.strerror}; {_advice(error)}", 1
+    name, text = type(error).__name__, str(error).strip().partition("\n")[0]
+    return f"unexpected {name}{': ' if text else ''}{text}; set NIC_DEBUG=1 for the trace", 1
+
+
+def trace(error: BaseException) -> None:
+    """Show the traceback, if NIC_DEBUG asks for it."""
+    if debugging() and sys.stderr is not None:
+        traceback.print_exception(error)
+
+
+def debugging() -> bool:
+    """Tell whether NIC_DEBUG is set."""
+    return os.environ.get("NIC_DEBUG", "") not in ("", "0")
+
+
+def _reported(error: BaseException) -> int:
+    line, code = explain(error)
+    trace(error)
+    console.complain(line)
+    return code
+
+
+def _usage(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "nic"
+    message = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
+    return f"{message[:1].lower()}{message[1:]}; see '{command} --help'"
+
+
+def _advice(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "check the name"
+    return "check its permissions" if isinstance(error, PermissionError) else "check the path and the disk"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out, of the machine or of the GPU."""
+    # torch is told apart by name and words: importing it here would cost every command seconds.
+    words = ("can't allocate memory", "out of memory")
+    named = type(error).__name__ == "OutOfMemoryError"
+    spoken = isinstance(error, RuntimeError) and any(part in str(error) for part in words)
+    turned = isinstance(error.__cause__, MemoryError)  # by a reader, into a line about its picture
+    return isinstance(error, MemoryError) or turned or named or spoken
+
+
+def _settle_output() -> None:
+    # What could not be written would be tried, and fail, again when the interpreter ends.
+    try:
+        console.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let each signal unwind the stack, so that temporary files go; keep those ignored so."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        _received.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    mine = [number for number, action in before.items() if action not in (signal.SIG_IGN, None)]
+    for number in mine:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, before[number])
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep the warnings and log lines of libraries away from the user."""
+    import logging
+
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    quiet = logging.NullHandler()
+    logging.getLogger().addHandler(quiet)  # with no handler at all, warnings go to standard error
+    with warnings.catch_warnings():
+        if not debugging() and not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        yield
+    logging.getLogger().removeHandler(quiet)
