@@ -1,7 +1,7 @@
 """The recipe: a picture to a container and back, one line a stage.
 
     encode:  pixels -> strips -> latents -> tiles -> symbols -> streams -> container
-             with effort, symbols of latents that a search found (effort.py)
+             with effort, symbols of latents that a search found (tile_optimisation.py)
     decode:  container -> streams -> symbols -> tiles -> latents -> strips -> pixels
 
 Stages know nothing of each other; they meet here.
@@ -14,13 +14,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from nic_cli.coded import code, parse
 from nic_cli.container import file
 from nic_cli.container.layout import STEPS, quantise
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
 from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
-from nic_cli.sizing import closest, filled
+from nic_cli.rate_control import closest, filled
+from nic_cli.tile_coding import code, parse
 from nic_cli.tiles import plane, strips
 from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
@@ -57,14 +57,14 @@ def encode(
     tile: int = TILE,
     target_bytes: int | None = None,
     effort: int = 1,
-    finer: int = 1,
+    divisor: int = 1,
     progress: Progress | None = None,
 ) -> Container:
     """Encode at rate q, or at the rate whose whole file comes closest under `target_bytes`.
 
     q: 0..model.config.q_top, None for 2 or the most that the model has. b: 0..1, the realism that the
     file is made for. tile: pixels, a multiple of 64. effort: 0..9, from 2 on better latents are searched, if
-    the model can be. finer: so many times fewer rows at a time, for less memory.
+    the model can be. divisor: so many times fewer rows at a time, for less memory.
     progress: told of rows done, or of the steps of a search.
     Raises UsageError on values out of range and on a size that even q = 0 exceeds.
     """
@@ -76,20 +76,20 @@ def encode(
     header = _header(picture, model, quantise(q), quantise(b), tile)
     chunks = _chunks(picture)
     if target_bytes is not None:
-        plain = _sized(picture, header, chunks, model, target_bytes, finer)
+        plain = _sized(picture, header, chunks, model, target_bytes, divisor)
         if not SEARCH_STEPS[effort]:
             return plain
 
         def coded(units: int) -> tuple[int, Container]:
             at = replace(header, q=units / STEPS)
-            made = _searched(picture, at, chunks, model, effort, finer, progress)
+            made = _searched(picture, at, chunks, model, effort, divisor, progress)
             return len(file.pack(made)), made
 
         start, top = (round(q * STEPS) for q in (plain.header.q, model.config.q_top))
         return filled(coded, start, plain, target_bytes, top)
     if SEARCH_STEPS[effort]:
-        return _searched(picture, header, chunks, model, effort, finer, progress)
-    latents = _latents(picture.pixels, model, header, finer, progress)
+        return _searched(picture, header, chunks, model, effort, divisor, progress)
+    latents = _latents(picture.pixels, model, header, divisor, progress)
     return Container(header, chunks, tuple(_code(y, header, model) for y in latents))
 
 
@@ -118,7 +118,7 @@ def stream(
     b: float | None = None,
     region: Region | None = None,
     scale: int = 1,
-    finer: int = 1,
+    divisor: int = 1,
     most: int = MOST,
     progress: Progress | None = None,
 ) -> Picture:
@@ -126,7 +126,7 @@ def stream(
 
     region: in pixels, None for all; only tiles that it depends on are asked of the container, and it equals
     that part of the whole picture. scale: 1, 2, 4 or 8; each pixel is the mean of a square of so many, and
-    a region begins and ends with whole squares. finer: so many times fewer rows at a time, for less memory.
+    a region begins and ends with whole squares. divisor: so many times fewer rows at a time, for less memory.
     most: pixels that there may be. Raises PictureError (more than that), ModelError (another model),
     UsageError; DamagedFile, here or with the rows.
     """
@@ -141,7 +141,7 @@ def stream(
     tiles = (parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
     origin = Origin(window.x, window.y, file.symbols_crc(container))
     latents = plane.joined(tiles, placed, window)
-    rows = model.engine.synthesise(latents, header.q, header.b, shown, finer, origin)
+    rows = model.engine.synthesise(latents, header.q, header.b, shown, divisor, origin)
     inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
     pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
     return _picture(pixels, container, area, scale)
@@ -161,11 +161,11 @@ def verify(container: Container, model: Model, progress: Progress | None = None)
 
 
 def _latents(
-    pixels: PixelArray, model: Model, header: Header, finer: int, progress: Progress | None = None
+    pixels: PixelArray, model: Model, header: Header, divisor: int, progress: Progress | None = None
 ) -> Iterator[Tensor]:
     """Tiles of latents of a picture's pixels, in raster order."""
     engine = model.engine
-    rows = strips.split(pixels, strips.AREA // finer, multiple=engine.multiple, border=engine.border)
+    rows = strips.split(pixels, strips.AREA // divisor, multiple=engine.multiple, border=engine.border)
     if progress is not None:
         rows = strips.told(rows, progress, extended(header.height))
     grid = Grid(header.width, header.height, header.tile)
@@ -185,18 +185,18 @@ def _sized(
     chunks: tuple[Chunk, ...],
     model: Model,
     target: int,
-    finer: int,
+    divisor: int,
 ) -> Container:
     """The largest file of at most `target` bytes, nearly; each try codes for real.
 
     The latents of all but very large pictures are kept from one try to the next.
     """
     again = model.engine.rated or picture.width * picture.height > MOST_KEPT
-    kept = None if again else list(_latents(picture.pixels, model, header, finer))
+    kept = None if again else list(_latents(picture.pixels, model, header, divisor))
 
     def coded(units: int) -> tuple[int, Container]:
         at = replace(header, q=units / STEPS)
-        latents = _latents(picture.pixels, model, at, finer) if kept is None else kept
+        latents = _latents(picture.pixels, model, at, divisor) if kept is None else kept
         container = Container(at, chunks, tuple(_code(y, at, model) for y in latents))
         return len(file.pack(container)), container
 
@@ -212,16 +212,16 @@ def _searched(
     chunks: tuple[Chunk, ...],
     model: Model,
     effort: int,
-    finer: int,
+    divisor: int,
     progress: Progress | None,
 ) -> Container:
     """At one rate, with better latents."""
-    from nic_cli.effort import Searching  # whoever does not want them is not to wait for them
+    from nic_cli.tile_optimisation import TileOptimiser  # whoever does not want them is not to wait for them
     from nic_cli.tiles.halo import Kept
 
     pixels = Kept(picture.pixels)
-    searching = Searching(model, header, effort, progress)
-    tiles = searching(_latents(pixels, model, header, finer), pixels)  # type: ignore[arg-type]
+    searching = TileOptimiser(model, header, effort, progress)
+    tiles = searching(_latents(pixels, model, header, divisor), pixels)  # type: ignore[arg-type]
     return Container(header, chunks, tuple(tiles))
 
 

@@ -171,11 +171,13 @@ def test_one_tile_without_metadata_has_at_most_48_bytes_around_it(model, photogr
 
 def test_progress_counts_rows_to_the_last(model, wide):
     seen, tiles = [], []
-    container = codec.encode(from_array(wide), model, tile=64, finer=64, progress=lambda *at: seen.append(at))
+    container = codec.encode(
+        from_array(wide), model, tile=64, divisor=64, progress=lambda *at: seen.append(at)
+    )
     whole = -(-wide.shape[0] // 64) * 64
     assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (whole, whole)
     seen.clear()
-    codec.held(codec.stream(container, model, finer=64, progress=lambda *at: seen.append(at)))
+    codec.held(codec.stream(container, model, divisor=64, progress=lambda *at: seen.append(at)))
     assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (len(wide), len(wide))
     codec.verify(container, model, lambda *at: tiles.append(at))
     assert tiles == [(i + 1, len(container.tiles)) for i in range(len(container.tiles))]
@@ -208,9 +210,9 @@ class Given:
 def test_rows_are_asked_for_a_few_at_a_time_and_code_to_the_same_file(model, photographs):
     pixels = np.concatenate([photographs["coffee"]] * 4)
     given = Given(pixels)
-    by_rows = codec.encode(Picture(given), model, tile=256, finer=16)
+    by_rows = codec.encode(Picture(given), model, tile=256, divisor=16)
     assert file.pack(by_rows) == file.pack(codec.encode(from_array(pixels), model, tile=256))
     assert given.most <= 96
-    shown = codec.stream(by_rows, model, finer=16)
+    shown = codec.stream(by_rows, model, divisor=16)
     parts = [shown.pixels[top : min(top + 30, shown.height)] for top in range(0, shown.height, 30)]
     assert np.array_equal(np.concatenate(parts), codec.decode(by_rows, model).pixels)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from nic_cli import codec, effort, sizing
+from nic_cli import codec, rate_control, tile_optimisation
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.tiles import halo
-from nic_cli.transform import search
-from nic_cli.transform.dials import lambda_of
-from nic_cli.transform.search import relaxed
+from nic_cli.transform import latent_optimisation
+from nic_cli.transform.conditioning import lambda_of
+from nic_cli.transform.latent_optimisation import relaxed
 from nic_cli.types import Picture, Region
 
 
@@ -61,7 +61,7 @@ def test_the_same_effort_gives_the_same_bytes(model, cat, tile):
 def test_windows_searched_at_once_come_out_as_one_after_the_other(model, cat, monkeypatch):
     alone = file.pack(codec.encode(cat, model, tile=128, effort=2))
     with monkeypatch.context() as patch:
-        patch.setattr(effort, "BESIDE", 1)
+        patch.setattr(tile_optimisation, "CONCURRENT_FROM", 1)
         patch.setattr(torch, "set_num_threads", lambda n: None)
         assert file.pack(codec.encode(cat, model, tile=128, effort=2)) == alone
 
@@ -102,8 +102,8 @@ def test_every_size_can_be_searched(model, photographs, shape):
 
 def test_a_window_in_parts_is_searched_as_one(model, cat, monkeypatch):
     whole = cost(cat, codec.encode(cat, model, b=0.0, effort=3), model)[0]
-    monkeypatch.setattr(search, "PIXELS", 1)
-    monkeypatch.setattr(search, "LEAST_ROWS", 4)
+    monkeypatch.setattr(latent_optimisation, "PIXELS", 1)
+    monkeypatch.setattr(latent_optimisation, "LEAST_ROWS", 4)
     plain, parts = (cost(cat, codec.encode(cat, model, b=0.0, effort=e), model)[0] for e in (1, 3))
     assert abs(parts - whole) < 0.3 * (plain - whole)  # as two runs with other chances differ
 
@@ -129,8 +129,8 @@ def test_a_size_is_met_and_the_gain_goes_into_quality(model, cat, tile):
 
 
 def test_a_size_that_only_plain_encoding_meets_is_met_plainly(model, cat, monkeypatch):
-    monkeypatch.setattr(sizing, "LEAST", 1.0)
-    monkeypatch.setattr(sizing, "SEARCHES", 2)
+    monkeypatch.setattr(rate_control, "LEAST", 1.0)
+    monkeypatch.setattr(rate_control, "SEARCHES", 2)
     plain = file.pack(codec.encode(cat, model, target_bytes=2000))
     assert file.pack(codec.encode(cat, model, target_bytes=2000, effort=2)) == plain
 

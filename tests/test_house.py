@@ -28,8 +28,8 @@ ROOMS = {  # library: the places that may import it
     "torch": (
         "transform/",
         "codec.py",
-        "coded.py",
-        "effort.py",
+        "tile_coding.py",
+        "tile_optimisation.py",
         "zoo/",
         "train/",
         "losses/",

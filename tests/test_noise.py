@@ -61,7 +61,7 @@ def test_a_picture_has_the_same_noise_in_every_run_and_strip(coded, noisy):
     once, lazily = file.unpack(coded), file.unpack_lazily(io.BytesIO(coded))
     whole = codec.decode(once, noisy).pixels
     assert np.array_equal(whole, codec.decode(lazily, noisy).pixels)
-    small = codec.stream(once, noisy, finer=8)
+    small = codec.stream(once, noisy, divisor=8)
     assert np.array_equal(whole, small.pixels[: small.height])
 
 

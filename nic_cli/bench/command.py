@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from nic_cli.bench import codecs as known
 from nic_cli.bench import curves, published
-from nic_cli.bench.crowds import Crowds
 from nic_cli.bench.curves import Delta
 from nic_cli.bench.measure import Input, Journal, Metrics, Progress, measure, survey, warm_up
 from nic_cli.bench.metrics import METRICS, named
 from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
+from nic_cli.bench.set_metrics import SetMetrics
 from nic_cli.errors import UsageError
 from nic_cli.types import Picture
 from nic_cli.version import __version__
@@ -29,7 +29,7 @@ LIBRARIES = ("torch", "numpy", "pillow", "pillow-jxl-plugin")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BenchRequest:
     """What to compare: texts as the command line gives them, None for the usual."""
 
     codecs: str | None
@@ -64,25 +64,25 @@ def run(
     folder: Path,
     paths: Sequence[Path],
     open_: Callable[[Path], Picture],
-    wish: Wish,
+    request: BenchRequest,
     *,
     say: Say,
     warn: Say,
     progress: Progress | None = None,
 ) -> Result:
-    """Measure; raises UsageError in one line before anything is measured if `wish` cannot be met."""
-    functions = named(wish.metrics)
+    """Measure; raises UsageError in one line before anything is measured if `request` cannot be met."""
+    functions = named(request.metrics)
     started = time.perf_counter()
-    models = _models(wish, warn)
+    models = _models(request, warn)
     loading = time.perf_counter() - started
-    rates = known.numbers(wish.rates, "--quality") if wish.rates else None
-    realisms = known.numbers(wish.realisms, "--realism") if wish.realisms else known.REALISMS
-    asked = known.parse(wish.codecs or known.defaults(), models, rates, realisms)
-    crowds = Crowds([name for name in wish.metrics if METRICS[name].of_sets])
-    if crowds.names and wish.journal is not None:
+    rates = known.numbers(request.rates, "--quality") if request.rates else None
+    realisms = known.numbers(request.realisms, "--realism") if request.realisms else known.REALISMS
+    asked = known.parse(request.codecs or known.defaults(), models, rates, realisms)
+    crowds = SetMetrics([name for name in request.metrics if METRICS[name].of_sets])
+    if crowds.names and request.journal is not None:
         raise UsageError(f"--resume: {crowds.names[0]} is of whole sets, not of parts: leave one out")
     names = list(dict.fromkeys(codec.curve for codec in asked))
-    anchor = wish.anchor or ("avif" if "avif" in names else names[0])
+    anchor = request.anchor or ("avif" if "avif" in names else names[0])
     if anchor not in names:
         raise UsageError(f"--anchor: {anchor!r} is not measured: there are {', '.join(names)}")
     inputs, unreadable = survey(paths, folder, open_)
@@ -93,23 +93,23 @@ def run(
     threads = _threads()
     versions = _versions(models)
     said = {
-        "metrics": list(wish.metrics),
+        "metrics": list(request.metrics),
         "device": _device(models),
         "threads": threads,
         "versions": versions,
     }
-    with Journal(wish.journal, said) as journal:
+    with Journal(request.journal, said) as journal:
         if journal.count:
             say(f"{journal.count} rows were measured before")
         warm_up(asked)
         rows = tuple(measure(inputs, asked, functions, open_, journal, progress, crowds.see))
     measured = [crowds.joined(curve, rows) for curve in curves.curves(rows, tuple(functions))]
-    rising = [name for name in wish.metrics if METRICS[name].best is None]
+    rising = [name for name in request.metrics if METRICS[name].best is None]
     deltas = curves.bd_rates(measured, anchor, rising)
     lines = published.curves(item.colour for item in inputs)
     about = Run(
         folder.resolve().name,
-        wish.metrics,
+        request.metrics,
         anchor,
         _device(models),
         threads,
@@ -144,12 +144,14 @@ def files(
         yield html, render(result.run, result.rows, result.curves, quantities, list(pictures), deltas)
 
 
-def _models(wish: Wish, warn: Say) -> list[Model]:
-    if wish.codecs is not None and not any(p.partition(":")[0] == "nic" for p in wish.codecs.split(",")):
+def _models(request: BenchRequest, warn: Say) -> list[Model]:
+    if request.codecs is not None and not any(
+        p.partition(":")[0] == "nic" for p in request.codecs.split(",")
+    ):
         return []
     from nic_cli.zoo.load import load
 
-    models = [load(name, wish.device, warn) for name in wish.models or (None,)]
+    models = [load(name, request.device, warn) for name in request.models or (None,)]
     if len({model.name for model in models}) < len(models):
         raise UsageError("--model: two models of one name: give each its own in config.json")
     return models

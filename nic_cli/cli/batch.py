@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -10,10 +11,10 @@ import typer
 from nic_cli.cli import options
 from nic_cli.cli.options import ADVANCED, COMMON
 from nic_cli.errors import UsageError
-from nic_cli.jobs import archive, cluster, loop, settings, targets
+from nic_cli.jobs import archive, cluster, runner, settings, targets
+from nic_cli.jobs.outcome import Failure
 from nic_cli.jobs.outputs import NIC, PICTURES
-from nic_cli.jobs.report import Failure
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.worker import Order
 from nic_cli.storage.store import find, open_store
 
@@ -25,7 +26,76 @@ EXAMPLES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is done with each item."""
+
+    quality: Annotated[
+        float | None,
+        options.value("-q", "--quality", metavar="F", panel=COMMON, help="As for nic encode. Default: 2."),
+    ] = None
+    realism: Annotated[
+        float | None,
+        options.value(
+            "-b", "--realism", metavar="F", panel=COMMON, help="As for nic encode, or nic decode. 0 to 1."
+        ),
+    ] = None
+    effort: Annotated[
+        int | None,
+        options.value("-e", "--effort", metavar="N", panel=COMMON, help="As for nic encode. Default: 1."),
+    ] = None
+    bpp: Annotated[
+        float | None,
+        options.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
+    ] = None
+    model: Annotated[
+        str | None,
+        options.value(
+            "-m",
+            "--model",
+            metavar="NAME",
+            panel=COMMON,
+            help="As for nic encode; every machine of a cluster has to have it.",
+        ),
+    ] = None
+    decode: Annotated[
+        bool, options.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who does it."""
+
+    actors: Annotated[
+        int | None,
+        options.value(
+            "--actors",
+            metavar="N",
+            panel=ADVANCED,
+            help="Processes, each with a model of its own, 1 to 1024. Default: as many as fit.",
+        ),
+    ] = None
+    gpus: Annotated[
+        float,
+        options.value(
+            "--gpus", metavar="F", panel=ADVANCED, help="GPUs for each process, or a part of one. Default: 0."
+        ),
+    ] = 0
+    address: Annotated[
+        str | None,
+        options.value(
+            "--address",
+            metavar="ADDRESS",
+            panel=ADVANCED,
+            help="A Ray cluster that runs, auto for the one of this machine. Default: one is started, here.",
+        ),
+    ] = None
+
+
+@options.grouped
 def run(
+    *,
     source: Annotated[
         str,
         typer.Argument(
@@ -40,101 +110,49 @@ def run(
             "-o", "--output", metavar="OUT", panel=COMMON, help="The folder for the outputs, as INPUT."
         ),
     ],
-    quality: Annotated[
-        float | None,
-        options.value("-q", "--quality", metavar="F", panel=COMMON, help="As for nic encode. Default: 2."),
-    ] = None,
-    realism: Annotated[
-        float | None,
-        options.value(
-            "-b", "--realism", metavar="F", panel=COMMON, help="As for nic encode, or nic decode. 0 to 1."
-        ),
-    ] = None,
-    effort: Annotated[
-        int | None,
-        options.value("-e", "--effort", metavar="N", panel=COMMON, help="As for nic encode. Default: 1."),
-    ] = None,
-    bpp: Annotated[
-        float | None,
-        options.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
-    ] = None,
-    model: Annotated[
-        str | None,
-        options.value(
-            "-m",
-            "--model",
-            metavar="NAME",
-            panel=COMMON,
-            help="As for nic encode; every machine of a cluster has to have it.",
-        ),
-    ] = None,
-    decode: Annotated[
-        bool, options.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")
-    ] = False,
-    actors: Annotated[
-        int | None,
-        options.value(
-            "--actors",
-            metavar="N",
-            panel=ADVANCED,
-            help="Processes, each with a model of its own, 1 to 1024. Default: as many as fit.",
-        ),
-    ] = None,
-    gpus: Annotated[
-        float,
-        options.value(
-            "--gpus", metavar="F", panel=ADVANCED, help="GPUs for each process, or a part of one. Default: 0."
-        ),
-    ] = 0,
-    address: Annotated[
-        str | None,
-        options.value(
-            "--address",
-            metavar="ADDRESS",
-            panel=ADVANCED,
-            help="A Ray cluster that runs, auto for the one of this machine. Default: one is started, here.",
-        ),
-    ] = None,
+    work: Work,
+    crew: Crew,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Encode or decode a whole archive by several processes or machines, on Ray.
 
     The tree is kept. Each item is done by itself, and its output is there as a whole or not at all: if a
     process is killed, its items are given to another; if all is killed, --skip-existing goes on.
     """
-    general = General(force, skip_existing, quiet=quiet, json=as_json)
+    run_options = RunOptions(force, skip_existing, quiet=plain.quiet, json=plain.as_json)
     chosen = settings.load(
-        model=model,
-        device="cuda" if gpus else "cpu",
-        quality=quality,
-        realism=realism,
-        effort=effort,
-        color=color,
-        offline=offline or None,
+        model=work.model,
+        device="cuda" if crew.gpus else "cpu",
+        quality=work.quality,
+        realism=work.realism,
+        effort=work.effort,
+        color=plain.color,
+        offline=plain.offline or None,
     )
-    if not 0 <= gpus <= 64 or not math.isfinite(gpus):
-        raise UsageError(f"--gpus: {gpus:g} cannot be used: give a number from 0 to 64")
-    if actors is not None and not 1 <= actors <= 1024:
-        raise UsageError(f"--actors: {actors} cannot be used: give a whole number from 1 to 1024")
-    if decode and (quality is not None or bpp is not None or effort is not None or model is not None):
-        raise UsageError("--decode: -q, --bpp, -e and -m are for encoding: leave them out")
-    wish = None if decode else targets.of_rate(chosen, quality, bpp, None)
+    _check(work, crew)
+    target_rate = None if work.decode else targets.rate_target(chosen, work.quality, work.bpp, None)
     chosen.apply()
     cluster.check()
-    start, places = find(source, frozenset({NIC}) if decode else PICTURES)
-    order = Order(start, open_store(output), chosen, wish, realism, quiet)
-    items = archive.plan(places, order, general)
-    with general.console.progress("files", len(items)) as bar:
-        tally = loop.Tally(general.console, general.console.say, Failure, False, bar)
-        pending = archive.refused(items, order, general, tally)
+    start, places = find(source, frozenset({NIC}) if work.decode else PICTURES)
+    order = Order(start, open_store(output), chosen, target_rate, work.realism, plain.quiet)
+    items = archive.plan(places, order, run_options)
+    with run_options.console.progress("files", len(items)) as bar:
+        tally = runner.Tally(run_options.console, run_options.console.say, Failure, False, bar)
+        pending = archive.refused(items, order, run_options, tally)
         if pending:
-            with cluster.joined(address, actors, gpus) as count:
-                archive.settle(
-                    pending, order, tally, lambda some, n: cluster.run(some, order, count, gpus, n)
-                )
+            with cluster.joined(crew.address, crew.actors, crew.gpus) as count:
+                given = order, count, crew.gpus
+                archive.settle(pending, order, tally, lambda some, n: cluster.run(some, *given, n))
     return tally.end(len(items))
+
+
+def _check(work: Work, crew: Crew) -> None:
+    if not 0 <= crew.gpus <= 64 or not math.isfinite(crew.gpus):
+        raise UsageError(f"--gpus: {crew.gpus:g} cannot be used: give a number from 0 to 64")
+    if crew.actors is not None and not 1 <= crew.actors <= 1024:
+        raise UsageError(f"--actors: {crew.actors} cannot be used: give a whole number from 1 to 1024")
+    for_encoding = work.quality, work.bpp, work.effort, work.model
+    if work.decode and any(value is not None for value in for_encoding):
+        raise UsageError("--decode: -q, --bpp, -e and -m are for encoding: leave them out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,9 @@ import typer
 from nic_cli.cli import options
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import OutputExists, UsageError
-from nic_cli.jobs import outputs, settings
-from nic_cli.storage.naming import shown
-from nic_cli.terminal import tables
+from nic_cli.jobs import outputs
+from nic_cli.storage.printable import printable
+from nic_cli.terminal import bench_tables
 from nic_cli.terminal.console import Console, complain
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ EXAMPLES = (
 )
 
 
-def bench(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="A folder of pictures.")],
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared."""
+
     codecs: Annotated[
         str | None,
         options.value(
@@ -39,7 +42,7 @@ def bench(
             help="Codecs with their settings: nic:q0..6/0.5,jpeg:q40|60,avif. Default: nic, jpeg, webp, and "
             "avif and jxl where Pillow can write them.",
         ),
-    ] = None,
+    ] = None
     model: Annotated[
         list[str] | None,
         options.value(
@@ -49,7 +52,7 @@ def bench(
             panel=COMMON,
             help="Name or folder of a model; may be repeated. Default: the embedded one.",
         ),
-    ] = None,
+    ] = None
     quality: Annotated[
         str | None,
         options.value(
@@ -59,13 +62,13 @@ def bench(
             panel=COMMON,
             help="Rates of nic. Default: 0..6, in steps of 1.",
         ),
-    ] = None,
+    ] = None
     realism: Annotated[
         str | None,
         options.value(
             "-b", "--realism", metavar="LIST", panel=COMMON, help="Realisms of nic. Default: 0,0.75."
         ),
-    ] = None,
+    ] = None
     metrics: Annotated[
         str,
         options.value(
@@ -74,7 +77,7 @@ def bench(
             panel=COMMON,
             help="What to measure; a wrong name lists what there is. Default: psnr,ms-ssim.",
         ),
-    ] = "psnr,ms-ssim",
+    ] = "psnr,ms-ssim"
     anchor: Annotated[
         str | None,
         options.value(
@@ -83,24 +86,30 @@ def bench(
             panel=COMMON,
             help="The codec that BD-rates are against. Default: avif if it is there, else the first.",
         ),
-    ] = None,
+    ] = None
     limit: Annotated[
         int | None,
         options.value("--limit", metavar="N", panel=COMMON, help="Only the first N pictures, by name."),
-    ] = None,
-    recursive: options.Recursive = False,
+    ] = None
+    recursive: options.Recursive = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Which files are written."""
+
     json_file: Annotated[
         Path | None, options.value("--json", metavar="FILE", panel=OUTPUT, help="Write all rows as JSON.")
-    ] = None,
+    ] = None
     csv_file: Annotated[
         Path | None, options.value("--csv", metavar="FILE", panel=OUTPUT, help="Write all rows as CSV.")
-    ] = None,
+    ] = None
     html_file: Annotated[
         Path | None,
         options.value(
             "--html", metavar="FILE", panel=OUTPUT, help="Write a page of curves, tables and comparisons."
         ),
-    ] = None,
+    ] = None
     resume: Annotated[
         Path | None,
         options.value(
@@ -109,26 +118,28 @@ def bench(
             panel=OUTPUT,
             help="Keep rows here as they come, and go on from those that are there.",
         ),
-    ] = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
-    offline: options.Offline = False,
+    ] = None
+    force: options.Force = False
+
+
+@options.grouped
+def bench(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="A folder of pictures.")],
+    comparison: Comparison,
+    written: Written,
+    bystanding: options.Bystanding,
 ) -> int:
     """Compare codecs on a folder of pictures.
 
     Bytes are those of whole files, every file is decoded and checked, and curves compare codecs at equal
     rate, never at equal quality numbers.
     """
-    console = Console(quiet=quiet)
-    chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
-    chosen.apply()
-    for path in (json_file, csv_file, html_file):
-        if path is not None and path.exists() and not force:
-            raise OutputExists(f"{shown(path)}: exists; -f overwrites it")
-    paths = _pictures(folder, recursive, limit)
+    console, chosen = Console(quiet=bystanding.quiet), bystanding.settings()
+    for path in (written.json_file, written.csv_file, written.html_file):
+        if path is not None and path.exists() and not written.force:
+            raise OutputExists(f"{printable(path)}: exists; -f overwrites it")
+    paths = _pictures(folder, comparison.recursive, comparison.limit)
 
     from nic_cli.bench import command
     from nic_cli.image.reading import read
@@ -141,15 +152,15 @@ def bench(
             folder,
             paths,
             opened,
-            command.Wish(
-                codecs,
-                tuple(model or ()),
-                quality,
-                realism,
-                tuple(filter(None, metrics.split(","))),
-                anchor,
+            command.BenchRequest(
+                comparison.codecs,
+                tuple(comparison.model or ()),
+                comparison.quality,
+                comparison.realism,
+                tuple(filter(None, comparison.metrics.split(","))),
+                comparison.anchor,
                 chosen.device,
-                resume,
+                written.resume,
             ),
             say=console.say,
             warn=console.warn,
@@ -159,24 +170,26 @@ def bench(
         complain(f"{name}: {reason}")
     for row in result.failures:
         complain(f"{row.picture}: {row.curve} {row.setting}: {row.error}")
-    console.result(tables.text(result))
-    for path, data in command.files(result, json=json_file, csv=csv_file, html=html_file, open_=opened):
+    console.result(bench_tables.text(result))
+    for path, data in command.files(
+        result, json=written.json_file, csv=written.csv_file, html=written.html_file, open_=opened
+    ):
         from nic_cli.storage.atomic import replacing
 
         with replacing(path) as stream:
             stream.write(data.encode())
-        console.say(f"{shown(path)} written")
+        console.say(f"{printable(path)} written")
     return 1 if result.failures or result.run.unreadable else 0
 
 
 def _pictures(folder: Path, recursive: bool, limit: int | None) -> list[Path]:
     if not folder.is_dir():
-        raise UsageError(f"{shown(folder)}: not a folder; nic bench takes a folder of pictures")
+        raise UsageError(f"{printable(folder)}: not a folder; nic bench takes a folder of pictures")
     if limit is not None and limit < 1:
         raise UsageError(f"--limit: {limit} cannot be used: give 1 or more")
     inside = folder.rglob("*") if recursive else folder.iterdir()
     visible = (path for path in inside if not any(p.startswith(".") for p in path.relative_to(folder).parts))
     found = sorted(path for path in visible if path.suffix.lower() in outputs.PICTURES and path.is_file())
     if not found:
-        raise UsageError(f"nothing to do in {shown(folder)}; -r descends into folders")
+        raise UsageError(f"nothing to do in {printable(folder)}; -r descends into folders")
     return found[:limit]

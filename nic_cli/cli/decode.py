@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from nic_cli.cli import options
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import UsageError
-from nic_cli.jobs import loop, outputs, settings, targets
+from nic_cli.jobs import outputs, runner, settings, targets
 from nic_cli.jobs.decoding import FORMATS, Decoder, suffix_of
 from nic_cli.jobs.model_cache import Models
-from nic_cli.jobs.run_options import General
 
 EXAMPLES = (
     ("nic decode photo.nic", "writes photo.png"),
@@ -22,9 +22,10 @@ EXAMPLES = (
 )
 
 
-def decode(
-    inputs: options.InputsOrList = None,
-    output: options.Target = None,
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the pictures are to look."""
+
     realism: Annotated[
         float | None,
         options.value(
@@ -34,7 +35,7 @@ def decode(
             panel=COMMON,
             help="From 0 (most faithful) to 1 (most realistic). Default: what the file says.",
         ),
-    ] = None,
+    ] = None
     format: Annotated[
         str | None,
         options.value(
@@ -43,7 +44,7 @@ def decode(
             panel=OUTPUT,
             help="Format of the pictures. Default: that of the output's suffix, else png.",
         ),
-    ] = None,
+    ] = None
     crop: Annotated[
         str | None,
         options.value(
@@ -52,7 +53,7 @@ def decode(
             panel=OUTPUT,
             help="Only this part, in pixels of the whole; only what it needs is read and decoded.",
         ),
-    ] = None,
+    ] = None
     scale: Annotated[
         str | None,
         options.value(
@@ -61,22 +62,20 @@ def decode(
             panel=OUTPUT,
             help="So much smaller along each side: every pixel is the mean of a square of pixels.",
         ),
-    ] = None,
-    max_pixels: options.MaxPixels = None,
-    recursive: options.Recursive = False,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    dry_run: options.DryRun = False,
-    preserve: options.Preserve = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
-    color: options.Color = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
-    fail_fast: options.FailFast = False,
-    manifest: options.Manifest = None,
-    part: options.ShardOf = None,
+    ] = None
+    max_pixels: options.MaxPixels = None
+
+
+@options.grouped
+def decode(
+    *,
+    inputs: options.InputsOrList = None,
+    output: options.Target = None,
+    look: Look,
+    files: options.Files,
+    reporting: options.Reporting,
+    machine: options.Machine,
+    batches: options.Batches,
     offline: options.Offline = False,
 ) -> int:
     """Decode .nic files to pictures.
@@ -86,17 +85,26 @@ def decode(
 
     Without -o, the output lies beside the input, with its suffix swapped.
     """
-    general = General(
-        force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    ).over(manifest, part)
-    chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
-    b = None if realism is None else settings.checked("realism", realism, "--realism")
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"--format: {format!r} cannot be used: give {', '.join(FORMATS)}")
-    view, most = targets.of_view(crop, scale), targets.of_limit(max_pixels)
+    run_options = options.run_options(files, reporting, batches)
+    chosen = settings.load(
+        device=machine.device, threads=machine.threads, color=reporting.color, offline=offline or None
+    )
+    b = None if look.realism is None else settings.checked("realism", look.realism, "--realism")
+    if look.format is not None and look.format not in FORMATS:
+        raise UsageError(f"--format: {look.format!r} cannot be used: give {', '.join(FORMATS)}")
+    view, most = targets.view(look.crop, look.scale), targets.pixel_limit(look.max_pixels)
     chosen.apply()
-    jobs = outputs.plan_decoding(inputs, output, general, suffix_of(format))
-    console = general.console
-    decoder = Decoder(b, format, general, console, Models(chosen, console), len(jobs) == 1, view, most)
-    work = decoder.rehearse if dry_run else decoder
-    return loop.run(jobs, work, console, show=console.say, fail_fast=fail_fast)
+    jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(look.format))
+    console = run_options.console
+    decoder = Decoder(
+        b,
+        look.format,
+        run_options,
+        console,
+        Models(chosen, console),
+        alone=len(jobs) == 1,
+        view=view,
+        most=most,
+    )
+    work = decoder.rehearse if run_options.dry_run else decoder
+    return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from nic_cli.cli import options
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
-from nic_cli.jobs import loop, outputs, settings, targets
+from nic_cli.jobs import outputs, runner, settings, targets
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
-from nic_cli.jobs.run_options import General
 
 EXAMPLES = (
     ("nic encode photo.png", "writes photo.nic"),
@@ -25,9 +25,10 @@ EXAMPLES = (
 )
 
 
-def encode(
-    inputs: options.InputsOrList = None,
-    output: options.Target = None,
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What the files are to be like."""
+
     quality: Annotated[
         float | None,
         options.value(
@@ -37,7 +38,7 @@ def encode(
             panel=COMMON,
             help="Rate, from 0 (the smallest file) to the model's top, any fraction. Default: 2, or the top.",
         ),
-    ] = None,
+    ] = None
     realism: Annotated[
         float | None,
         options.value(
@@ -48,7 +49,7 @@ def encode(
             help="What the file is made for, 0 (most faithful) to 1 (most realistic); can be chosen again "
             "at decoding. Default: 0.75.",
         ),
-    ] = None,
+    ] = None
     bpp: Annotated[
         float | None,
         options.value(
@@ -57,7 +58,7 @@ def encode(
             panel=COMMON,
             help="Find the quality that gives this many bits per pixel, at most. Instead of -q.",
         ),
-    ] = None,
+    ] = None
     target_size: Annotated[
         str | None,
         options.value(
@@ -67,7 +68,7 @@ def encode(
             help="Find the quality that gives a file of this size, at most: 40kB, 1.5MB, 64KiB. "
             "Instead of -q.",
         ),
-    ] = None,
+    ] = None
     effort: Annotated[
         int | None,
         options.value(
@@ -78,7 +79,7 @@ def encode(
             help="How long to look for a smaller file of equal quality, 0 and 1 (not at all) to 9 "
             "(thirty times as long as 2). It decodes as fast as ever. Default: 1.",
         ),
-    ] = None,
+    ] = None
     model: Annotated[
         str | None,
         options.value(
@@ -88,7 +89,13 @@ def encode(
             panel=COMMON,
             help="Name or folder of a model, or hf://org/repo@commit. Default: the embedded one.",
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is taken of a picture, and how it is cut up."""
+
     strip: Annotated[
         list[str] | None,
         options.value(
@@ -97,7 +104,7 @@ def encode(
             panel=OUTPUT,
             help="Leave metadata out; may be repeated. Default: keep all.",
         ),
-    ] = None,
+    ] = None
     frame: Annotated[
         int | None,
         options.value(
@@ -107,7 +114,7 @@ def encode(
             help="Which frame of an animation, or page of a TIFF, to take, from 1; without it these are "
             "refused.",
         ),
-    ] = None,
+    ] = None
     preview: Annotated[
         bool,
         options.flag(
@@ -115,8 +122,8 @@ def encode(
             panel=OUTPUT,
             help="Put a small WebP of the picture into the file, which file managers and nic info show.",
         ),
-    ] = False,
-    max_pixels: options.MaxPixels = None,
+    ] = False
+    max_pixels: options.MaxPixels = None
     tile: Annotated[
         str | None,
         options.value(
@@ -126,22 +133,21 @@ def encode(
             help="Side of the tiles that are coded apart, in pixels, a multiple of 64 from 64 to 16320. "
             "Default: auto (1024).",
         ),
-    ] = None,
-    trust: options.Trust = False,
-    device: options.Device = None,
-    threads: options.Threads = None,
-    recursive: options.Recursive = False,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    dry_run: options.DryRun = False,
-    preserve: options.Preserve = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
-    color: options.Color = None,
-    fail_fast: options.FailFast = False,
-    manifest: options.Manifest = None,
-    part: options.ShardOf = None,
+    ] = None
+    trust: options.Trust = False
+
+
+@options.grouped
+def encode(
+    *,
+    inputs: options.InputsOrList = None,
+    output: options.Target = None,
+    rate: Rate,
+    source: Source,
+    machine: options.Machine,
+    files: options.Files,
+    reporting: options.Reporting,
+    batches: options.Batches,
     offline: options.Offline = False,
 ) -> int:
     """Encode pictures to .nic files.
@@ -151,27 +157,35 @@ def encode(
 
     Without -o, the output lies beside the input, with its suffix swapped.
     """
-    general = General(
-        force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    ).over(manifest, part)
+    run_options = options.run_options(files, reporting, batches)
     chosen = settings.load(
-        model=model,
-        device=device,
-        quality=quality,
-        realism=realism,
-        effort=effort,
-        threads=threads,
-        tile=tile,
-        color=color,
+        model=rate.model,
+        device=machine.device,
+        quality=rate.quality,
+        realism=rate.realism,
+        effort=rate.effort,
+        threads=machine.threads,
+        tile=source.tile,
+        color=reporting.color,
         offline=offline or None,
     )
-    wish = targets.of_rate(chosen, quality, bpp, target_size)
-    stripped, frame = targets.of_stripping(strip or []), targets.of_frame(frame)
-    most = targets.of_limit(max_pixels)
+    target_rate = targets.rate_target(chosen, rate.quality, rate.bpp, rate.target_size)
+    stripped = targets.stripped_kinds(source.strip or [])
+    frame, most = targets.frame_number(source.frame), targets.pixel_limit(source.max_pixels)
     chosen.apply()
-    jobs = outputs.plan_encoding(inputs, output, general)
-    console = general.console
-    models = Models(chosen, console, trust=trust)
-    encoder = Encoder(wish, stripped, chosen, general, console, models, len(jobs) == 1, frame, preview, most)
-    work = encoder.rehearse if dry_run else encoder
-    return loop.run(jobs, work, console, show=console.say, fail_fast=fail_fast)
+    jobs = outputs.plan_encoding(inputs, output, run_options)
+    console = run_options.console
+    encoder = Encoder(
+        target_rate,
+        stripped,
+        chosen,
+        run_options,
+        console,
+        Models(chosen, console, trust=source.trust),
+        alone=len(jobs) == 1,
+        frame=frame,
+        preview=source.preview,
+        most=most,
+    )
+    work = encoder.rehearse if run_options.dry_run else encoder
+    return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 from nic_cli.cli import options
 from nic_cli.cli.options import OUTPUT
-from nic_cli.jobs import inspection, loop, outputs, settings
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs import inspection, outputs, runner, settings
 
 EXAMPLES = (
     ("nic info photo.nic", "a table for people"),
@@ -17,7 +17,18 @@ EXAMPLES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a preview is written."""
+
+    force: options.Force = False
+    skip_existing: options.SkipExisting = False
+    preserve: options.VainPreserve = False
+
+
+@options.grouped
 def info(
+    *,
     inputs: options.Inputs,
     preview: Annotated[
         str | None,
@@ -29,30 +40,22 @@ def info(
             "output.",
         ),
     ] = None,
-    recursive: options.Recursive = False,
-    dry_run: options.DryRun = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
-    color: options.Color = None,
+    reading: options.Reading,
+    reporting: options.Reporting,
     fail_fast: options.FailFast = False,
     offline: options.Offline = False,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    preserve: options.VainPreserve = False,
+    writing: Writing,
 ) -> int:
     """Show what .nic files say of themselves.
 
     All checksums but those of the symbols are checked; nothing is decoded.
     """
-    general = General(
-        force, skip_existing, recursive, dry_run, preserve, fail_fast, quiet, bool(verbose), as_json
-    )
-    settings.load(color=color, offline=offline or None).apply()
-    jobs = outputs.plan_reading(inputs, general)
-    console = general.console
+    run_options = options.run_options(reading, reporting, writing)
+    settings.load(color=reporting.color, offline=offline or None).apply()
+    jobs = outputs.plan_reading(inputs, run_options)
+    console = run_options.console
     if preview is not None:
-        jobs = inspection.extracting(jobs, preview, general)
+        jobs = inspection.extracting(jobs, preview, run_options)
     work = inspection.extract if preview is not None else inspection.inspect
-    show = console.say if dry_run or preview is not None else console.result
-    return loop.run(jobs, partial(work, general=general), console, show=show, fail_fast=fail_fast)
+    show = console.say if run_options.dry_run or preview is not None else console.result
+    return runner.run(jobs, partial(work, run_options=run_options), console, show=show, fail_fast=fail_fast)

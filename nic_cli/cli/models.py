@@ -11,14 +11,13 @@ from nic_cli.cli import options
 from nic_cli.cli.models_import import import_model
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import ModelError, UsageError
-from nic_cli.jobs import fetching, model_reports, settings
+from nic_cli.jobs import fetching, model_reports
 from nic_cli.jobs.model_reports import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
-from nic_cli.storage.naming import shown
-from nic_cli.terminal.console import Console
+from nic_cli.storage.printable import printable
 from nic_cli.zoo import find, pins
 
 if TYPE_CHECKING:
-    from nic_cli.zoo.table import Entry
+    from nic_cli.zoo.registry import Entry
 
 app = typer.Typer(help="Manage models: embedded, on the hub, imported, and your own.")
 app.command("import")(import_model)
@@ -46,14 +45,13 @@ Name = Annotated[
 
 
 @app.command("list")
+@options.grouped
 def list_models(
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    *,
+    plain: options.Plain,
 ) -> int:
     """List the models that are here or can be had by name."""
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     found = [Listed.of(place) for place in find.everything()]
     console.result(model_reports.table(found))
     for one in found:
@@ -62,15 +60,14 @@ def list_models(
 
 
 @app.command()
+@options.grouped
 def show(
+    *,
     name: Name,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Show what a model is: shape, licence, hashes, size, place."""
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     said = Shown.of(find.known(name))
     console.result(model_reports.sheet(said))
     console.record(said)
@@ -78,7 +75,9 @@ def show(
 
 
 @app.command()
+@options.grouped
 def pull(
+    *,
     name: Name,
     trust: options.Trust = False,
     new_name: Annotated[
@@ -93,10 +92,7 @@ def pull(
     force: Annotated[
         bool, options.flag("-f", "--force", panel=OUTPUT, help="Replace a model of yours of the same name.")
     ] = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Get a model from the hub, or from a folder.
 
@@ -105,7 +101,7 @@ def pull(
 
     A folder is copied to your own models, where files find the model by its name.
     """
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     from nic_cli.zoo.files import hashed
 
     if not pins.is_address(name) and _is_folder(name):
@@ -117,22 +113,21 @@ def pull(
     else:
         place = fetching.pull(name, console, trust=trust)
     done = fetching.hashes(hashed(place.folder))
-    console.say(f"{place.name} lies in {shown(place.folder)}")
+    console.say(f"{place.name} lies in {printable(place.folder)}")
     console.result("\n".join(fetching.lines(done)))
     console.record(Pulled(place.name, str(place.folder), Shown.of(place).licence, done))
     return 0
 
 
 @app.command()
+@options.grouped
 def verify(
+    *,
     name: Name,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Check a model: the hash of every file, every tensor, and the self-test."""
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     place = find.find(name)
     from nic_cli.zoo.files import hashed
     from nic_cli.zoo.folder import read_folder
@@ -153,7 +148,9 @@ def verify(
 
 
 @app.command()
+@options.grouped
 def push(
+    *,
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", show_default=False, help="The folder of a model, or its name.")
     ],
@@ -164,10 +161,7 @@ def push(
     private: Annotated[
         bool, options.flag("--private", panel=COMMON, help="Make a repository that only you can see.")
     ] = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Publish a model folder on the hub, in one commit.
 
@@ -175,7 +169,7 @@ def push(
     HF_TOKEN or of hf auth login. The model is checked first, and its card must name a licence. What would
     pin it is shown.
     """
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     place = find.find(folder)
     pins.checked_repository(repository)
     from nic_cli.zoo.card import licence_of
@@ -183,14 +177,14 @@ def push(
     from nic_cli.zoo.fetch import push as upload
     from nic_cli.zoo.files import hashes, present, read_files
     from nic_cli.zoo.folder import parsed
-    from nic_cli.zoo.table import CARD, Entry
+    from nic_cli.zoo.registry import CARD, Entry
 
     files = read_files(place.folder, present(place.folder))
     parts = parsed(files, place.folder)
     licence = licence_of(files.get(CARD, b"").decode("utf-8", "replace"))
     if licence is None:
         raise ModelError(
-            f"{shown(place.folder)}: {CARD} names no licence, so nobody may use the model: "
+            f"{printable(place.folder)}: {CARD} names no licence, so nobody may use the model: "
             "begin it with the lines ---, license: ..., ---"
         )
     found = hashes(files)
@@ -203,15 +197,14 @@ def push(
 
 
 @app.command()
+@options.grouped
 def path(
+    *,
     name: Name,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Print the folder of a model."""
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     folder = str(find.find(name).folder)
     console.result(folder)
     console.record(Located(name, folder))
@@ -219,15 +212,14 @@ def path(
 
 
 @app.command()
+@options.grouped
 def rm(
+    *,
     name: Name,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    offline: options.Offline = False,
+    plain: options.Plain,
 ) -> int:
     """Remove a model that was fetched or added, without asking."""
-    console = _console(as_json, quiet, color, offline)
+    console = plain.console()
     place = find.find(name)
     from nic_cli.zoo.pull import remove
 
@@ -235,11 +227,6 @@ def rm(
     console.say(f"{place.name} removed, {n_bytes:,} bytes free")
     console.record(Removed(place.name, str(place.folder), n_bytes))
     return 0
-
-
-def _console(as_json: bool, quiet: bool, color: str | None, offline: bool) -> Console:
-    settings.load(color=color, offline=offline or None).apply()
-    return Console(quiet=quiet, json=as_json)
 
 
 def _is_folder(name: str) -> bool:

@@ -12,11 +12,11 @@ from nic_cli.cli import options
 from nic_cli.cli.options import COMMON
 from nic_cli.errors import UsageError
 from nic_cli.jobs import settings
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 from nic_cli.transform.research.config import KINDS
-from nic_cli.zoo import places
-from nic_cli.zoo.table import EMBEDDED, TABLE
+from nic_cli.zoo import directories
+from nic_cli.zoo.registry import EMBEDDED, TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,16 @@ def import_model(
     console = Console(quiet=quiet, json=as_json)
     if kind not in KINDS:
         raise UsageError(f"{kind!r} is no system that nic can run: there are {', '.join(KINDS)}")
-    name = places.checked_name(kind if name is None else name)
+    name = directories.checked_name(kind if name is None else name)
     if name in EMBEDDED or name in TABLE:
         raise UsageError(f"{name!r} is the name of a model that nic knows: choose another with --name")
-    from nic_cli.zoo.importing import import_model
+    from nic_cli.zoo.checkpoint_import import import_model
 
-    config = import_model(kind, [Path(f) for f in files], places.own(name), name, half=half, say=console.say)
-    folder = places.own(name)
-    console.result(f"{name}: {kind}, id {config.id}, in {shown(folder)}\nlicence: {config.licence}")
+    config = import_model(
+        kind, [Path(f) for f in files], directories.own(name), name, half=half, say=console.say
+    )
+    folder = directories.own(name)
+    console.result(f"{name}: {kind}, id {config.id}, in {printable(folder)}\nlicence: {config.licence}")
     console.record(
         Imported(name, kind, config.id, str(folder), config.licence, config.q_top, list(config.sources))
     )

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from nic_cli.jobs import settings
+from nic_cli.jobs.run_options import RunOptions
+from nic_cli.jobs.settings import Settings
+from nic_cli.terminal.console import Console
 
 COMMON, OUTPUT, ADVANCED = "Common", "Output", "Advanced"
 
@@ -147,3 +155,137 @@ _NONE_WRITTEN = "No effect: this command writes no file."
 VainForce = Annotated[bool, flag("-f", "--force", panel=OUTPUT, help=_NONE_WRITTEN)]
 VainSkip = Annotated[bool, flag("--skip-existing", panel=OUTPUT, help=_NONE_WRITTEN)]
 VainPreserve = Annotated[bool, flag("--preserve", panel=OUTPUT, help=_NONE_WRITTEN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """How a command that writes files goes through them."""
+
+    recursive: Recursive = False
+    force: Force = False
+    skip_existing: SkipExisting = False
+    dry_run: DryRun = False
+    preserve: Preserve = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The same of a command that only reads."""
+
+    recursive: Recursive = False
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vain:
+    """What such a command takes for the sake of scripts."""
+
+    force: VainForce = False
+    skip_existing: VainSkip = False
+    preserve: VainPreserve = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """What is told, and how."""
+
+    as_json: Json = False
+    quiet: Quiet = False
+    verbose: Verbose = 0
+    color: Color = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the network runs."""
+
+    device: Device = None
+    threads: Threads = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Which inputs are of a batch, and when it ends."""
+
+    fail_fast: FailFast = False
+    manifest: Manifest = None
+    part: ShardOf = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What commands without inputs of their own have."""
+
+    as_json: Json = False
+    quiet: Quiet = False
+    color: Color = None
+    offline: Offline = False
+
+    def console(self) -> Console:
+        """Where they speak, with the settings applied."""
+        settings.load(color=self.color, offline=self.offline or None).apply()
+        return Console(quiet=self.quiet, json=self.as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Bystanding:
+    """What commands that work for long on one thing have."""
+
+    quiet: Quiet = False
+    color: Color = None
+    device: Device = None
+    threads: Threads = None
+    offline: Offline = False
+
+    def settings(self) -> Settings:
+        """The settings, applied."""
+        chosen = settings.load(
+            device=self.device, threads=self.threads, color=self.color, offline=self.offline or None
+        )
+        chosen.apply()
+        return chosen
+
+
+def run_options(*groups: Any) -> RunOptions:
+    """What groups say of how files are gone through. Raises UsageError."""
+    said = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
+    same = ("force", "skip_existing", "recursive", "dry_run", "preserve", "fail_fast", "quiet")
+    run = RunOptions(
+        **{name: said[name] for name in same if name in said},
+        verbose=bool(said.get("verbose")),
+        json=said["as_json"],
+    )
+    return run.over(said.get("manifest"), said.get("part"))
+
+
+def grouped(command: Callable[..., int]) -> Callable[..., int]:
+    """Make of a command that takes groups of options, dataclasses as above, one that Typer can read."""
+    own, parameters = [], []
+    groups: dict[str, Any] = {}
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        if not is_dataclass(parameter.annotation):
+            own.append(name)
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[name] = kind = parameter.annotation
+        hints = get_type_hints(kind, include_extras=True)
+        for field in fields(kind):
+            option = inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=hints[field.name],
+            )
+            parameters.append(option)
+
+    def run(**given: Any) -> int:
+        made = {
+            name: kind(**{field.name: given[field.name] for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        return command(**{name: given[name] for name in own}, **made)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

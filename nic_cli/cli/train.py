@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,8 @@ import typer
 from nic_cli.cli import options
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import UsageError
-from nic_cli.jobs import settings
-from nic_cli.jobs.run_options import General
 from nic_cli.terminal import units
+from nic_cli.terminal.console import Console
 
 EXAMPLES = (
     (
@@ -29,13 +29,10 @@ EXAMPLES = (
 INTERRUPTED = 130  # the trainer itself takes Ctrl-C, to save what it has
 
 
-def train(
-    recipe: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RECIPE", show_default=False, help="The recipe: a TOML file, or crdr or decoder."
-        ),
-    ],
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is trained on, where from, and for how long."""
+
     data: Annotated[
         list[Path] | None,
         options.value(
@@ -44,7 +41,7 @@ def train(
             panel=COMMON,
             help="Folder of training pictures; may be repeated. Default: what the recipe says.",
         ),
-    ] = None,
+    ] = None
     work: Annotated[
         Path | None,
         options.value(
@@ -53,11 +50,11 @@ def train(
             panel=COMMON,
             help="Folder for checkpoints, log and model. Default: checkpoints/ and the recipe's name.",
         ),
-    ] = None,
+    ] = None
     resume: Annotated[
         bool,
         options.flag("--resume", panel=COMMON, help="Go on from the last checkpoint in the work folder."),
-    ] = False,
+    ] = False
     init: Annotated[
         str | None,
         options.value(
@@ -66,7 +63,7 @@ def train(
             panel=COMMON,
             help="Model to start from. Default: what the recipe says.",
         ),
-    ] = None,
+    ] = None
     limit: Annotated[
         str | None,
         options.value(
@@ -75,39 +72,45 @@ def train(
             panel=COMMON,
             help="How long to train from now on: 90s, 22m, 1.5h. Default: what the recipe says.",
         ),
-    ] = None,
+    ] = None
     dry_run: Annotated[
         bool,
         options.flag(
             "--dry-run", panel=OUTPUT, help="Two steps of every phase, one validation, one save, and out."
         ),
-    ] = False,
-    quiet: options.Quiet = False,
-    color: options.Color = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
-    offline: options.Offline = False,
+    ] = False
+
+
+@options.grouped
+def train(
+    *,
+    recipe: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECIPE", show_default=False, help="The recipe: a TOML file, or crdr or decoder."
+        ),
+    ],
+    training: Training,
+    bystanding: options.Bystanding,
 ) -> int:
     """Train a model by a recipe.
 
     Ctrl-C or SIGTERM saves what there is; --resume goes on from there.
     """
-    console = General(quiet=quiet).console
-    chosen = settings.load(device=device, threads=threads, color=color, offline=offline or None)
-    chosen.apply()
-    seconds = None if limit is None else _seconds(limit)
+    console, chosen = Console(quiet=bystanding.quiet), bystanding.settings()
+    seconds = None if training.limit is None else _seconds(training.limit)
     from nic_cli.train.command import run
     from nic_cli.zoo.load import chosen as device_of
 
     with console.progress("thousandths of the training") as bar:
         finished = run(
             recipe,
-            data=data or [],
-            resume=resume,
-            init=init,
+            data=training.data or [],
+            resume=training.resume,
+            init=training.init,
             seconds=seconds,
-            dry_run=dry_run,
-            work=work,
+            dry_run=training.dry_run,
+            work=training.work,
             device=device_of(chosen.device),
             say=console.say,
             progress=bar,

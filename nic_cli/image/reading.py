@@ -12,7 +12,6 @@ from PIL import Image, ImageFile
 
 from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.image import colour, huge, metadata, modes
-from nic_cli.image.deep import is_narrowed, read_deep
 from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     Warn,
@@ -21,6 +20,7 @@ from nic_cli.image.opening import (
     refusing,
     silent,
 )
+from nic_cli.image.sixteen_bit import is_narrowed, read_deep
 from nic_cli.limits import HELD, check_size
 from nic_cli.types import Metadata, Picture, PixelArray
 

@@ -10,13 +10,13 @@ from pathlib import PurePosixPath
 from nic_cli.errors import FormatError, ModelError, NicError, OutputExists, UsageError
 from nic_cli.jobs.decoding import Decoded
 from nic_cli.jobs.encoding import Encoded
-from nic_cli.jobs.loop import Tally
+from nic_cli.jobs.outcome import Report, Stop
 from nic_cli.jobs.outputs import NIC
 from nic_cli.jobs.plan import already_there
-from nic_cli.jobs.report import Report, Stop
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.run_options import RunOptions
+from nic_cli.jobs.runner import Tally
 from nic_cli.jobs.worker import Item, Order, Receipt
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 
 TOGETHER = (16, 1)
@@ -37,17 +37,17 @@ class Ends:
     target: str
 
 
-def plan(places: Sequence[str], order: Order, general: General) -> list[Item]:
+def plan(places: Sequence[str], order: Order, run_options: RunOptions) -> list[Item]:
     """From places to items. Raises UsageError where two outputs would be one."""
-    suffix = ".png" if order.wish is None else NIC
+    suffix = ".png" if order.target_rate is None else NIC
     targets = [str(PurePosixPath(place).with_suffix(suffix)) for place in places]
-    there = set() if general.force else order.target.present(targets)
+    there = set() if run_options.force else order.target.present(targets)
     taken: dict[str, str] = {}
     for place, target in zip(places, targets, strict=True):
         first = taken.setdefault(order.target.key(target), place)
         if first != place:
-            both = " and ".join(shown(order.source.name(p)) for p in (first, place))
-            name = shown(order.target.name(target))
+            both = " and ".join(printable(order.source.name(p)) for p in (first, place))
+            name = printable(order.target.name(target))
             raise UsageError(f"{both} would both become {name}; encode them apart")
     pairs = zip(places, targets, strict=True)
     return [Item(n, source, target, target in there) for n, (source, target) in enumerate(pairs)]
@@ -65,19 +65,21 @@ def settle(
         for receipt in work(list(left.values()), together) if left else ():
             item = left.pop(receipt.number, None)
             if item is not None:
-                tally.settle(_ends(item, order), partial(_outcome, receipt), Console(held=receipt.told))
+                tally.settle(
+                    _ends(item, order), partial(_outcome, receipt), Console(buffered=receipt.notices)
+                )
     for item in left.values():
         tally.settle(_ends(item, order), partial(_outcome, Receipt(item.number, error=KILLED, code=1)))
 
 
-def refused(items: Sequence[Item], order: Order, general: General, tally: Tally) -> list[Item]:
+def refused(items: Sequence[Item], order: Order, run_options: RunOptions, tally: Tally) -> list[Item]:
     """Report the items whose outputs exist and are neither replaced nor passed over; give the others."""
     for item in items:
-        if item.exists and not general.skip_existing:
+        if item.exists and not run_options.skip_existing:
             ends = _ends(item, order)
             error, code = str(already_there(ends.target)), OutputExists.code
             tally.settle(ends, partial(_outcome, Receipt(item.number, error=error, code=code)))
-    return [item for item in items if general.skip_existing or not item.exists]
+    return [item for item in items if run_options.skip_existing or not item.exists]
 
 
 def _ends(item: Item, order: Order) -> Ends:

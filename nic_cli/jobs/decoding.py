@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from nic_cli.errors import UsageError
 from nic_cli.jobs import existing, outputs, streams
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.report import Report
-from nic_cli.jobs.retry import patiently
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.retry import with_less_memory
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.targets import WHOLE, View
 from nic_cli.limits import MOST
 from nic_cli.storage.atomic import is_direct
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Decoder:
 
     b: float | None
     format: str | None
-    general: General
+    run_options: RunOptions
     console: Console
     models: Models
     alone: bool  # the only one, so that its rows may have a bar
@@ -75,12 +75,12 @@ class Decoder:
     def rehearse(self, job: Job) -> Report | None:
         """Report what would be done; give None for a file whose output is there and to be kept."""
         self._format(job.target)
-        exists = not outputs.is_free(job, self.general)
+        exists = not outputs.is_free(job, self.run_options)
         return None if exists and self.read(job, self.console) is None else outputs.planned(job)
 
     def read(self, job: Job, console: Console) -> Container | None:
         """Read the file of a job; give None if its output is there and to be kept."""
-        exists = not outputs.is_free(job, self.general)
+        exists = not outputs.is_free(job, self.run_options)
         self._format(job.target)
         container = self._unpacked(job)
         size = self.view.size(container.header)
@@ -105,27 +105,29 @@ class Decoder:
         view, size = self.view, self.view.size(container.header)
         with self.console.progress("rows") as bar:
 
-            def stream(finer: int) -> Picture:
+            def stream(divisor: int) -> Picture:
                 return codec.stream(
                     container,
                     model,
                     b=self.b,
                     region=view.region,
                     scale=view.scale,
-                    finer=finer,
+                    divisor=divisor,
                     most=self.most or MOST,
                     progress=bar if self.alone else None,
                 )
 
             if size[0] * size[1] > FROM:
                 return Shown(container, stream, size, 0.0)
-            picture = patiently(lambda finer: codec.held(stream(finer)), self.console.warn)
+            picture = with_less_memory(lambda divisor: codec.held(stream(divisor)), self.console.warn)
         return Shown(container, lambda _: picture, size, time.monotonic() - started)
 
     def write(self, job: Job, shown: Shown, console: Console) -> Report:
         """Write the picture of a job."""
         started = time.monotonic()
-        n_bytes = patiently(lambda finer: self._written(job, shown.picture(finer), console), console.warn)
+        n_bytes = with_less_memory(
+            lambda divisor: self._written(job, shown.picture(divisor), console), console.warn
+        )
         seconds = shown.seconds + time.monotonic() - started
         return self._report(job, shown, n_bytes, seconds, console)
 
@@ -133,7 +135,7 @@ class Decoder:
         from nic_cli.image.writing import write
 
         name = outputs.spoken(job.target, "standard output")
-        with streams.output(job, preserve=self.general.preserve) as stream:
+        with streams.output(job, preserve=self.run_options.preserve) as stream:
             write(
                 picture, stream, self._format(job.target), warn=lambda text: console.warn(f"{name}: {text}")
             )
@@ -146,7 +148,9 @@ class Decoder:
 
         found = BY_SUFFIX.get(target.suffix.lower())
         if found is None:
-            raise UsageError(f"{shown(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}")
+            raise UsageError(
+                f"{printable(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}"
+            )
         return found
 
     def _report(self, job: Job, shown: Shown, n_bytes: int, seconds: float, console: Console) -> Report:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from nic_cli.errors import UsageError
 from nic_cli.jobs import existing, outputs, streams, targets
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.outcome import Report, Stop
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.report import Report, Stop
-from nic_cli.jobs.retry import patiently
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.retry import with_less_memory
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.terminal.console import Console
@@ -52,10 +52,10 @@ class Coded:
 class Encoder:
     """Encodes one picture after the other with the same options, in the steps of `pipeline`."""
 
-    wish: targets.Wish
+    target_rate: targets.RateTarget
     strip: frozenset[str]
     settings: Settings
-    general: General
+    run_options: RunOptions
     console: Console
     models: Models
     alone: bool  # the only one, so that its rows may have a bar
@@ -90,16 +90,16 @@ class Encoder:
         started = time.monotonic()
         what = "steps" if SEARCH_STEPS[self.settings.effort] and model.engine.searched else "rows"
         with self.console.progress(what) as bar:
-            container = patiently(
-                lambda finer: codec.encode(
+            container = with_less_memory(
+                lambda divisor: codec.encode(
                     picture,
                     model,
-                    q=self.wish.q,
+                    q=self.target_rate.q,
                     b=self.settings.realism,
                     tile=self.settings.tile,
-                    target_bytes=self.wish.target(picture),
+                    target_bytes=self.target_rate.target(picture),
                     effort=self.settings.effort,
-                    finer=finer,
+                    divisor=divisor,
                     progress=bar if self.alone else None,
                 ),
                 self.console.warn,
@@ -109,22 +109,20 @@ class Encoder:
     def write(self, job: Job, coded: Coded, console: Console) -> Report:
         """Write the file of a job."""
         started = time.monotonic()
-        with streams.output(job, preserve=self.general.preserve) as stream:
+        with streams.output(job, preserve=self.run_options.preserve) as stream:
             stream.write(coded.data)
         seconds = coded.seconds + time.monotonic() - started
         return self._report(job, coded, seconds, console)
 
     def _is_done(self, job: Job, console: Console) -> bool:
-        exists = not outputs.is_free(job, self.general)
+        exists = not outputs.is_free(job, self.run_options)
         return exists and outputs.is_kept(job, lambda: existing.check_nic(job), console)
 
     def _model(self) -> Model:
         model = self.models.for_encoding()
-        if self.wish.by_quality and (self.wish.q or 0) > model.config.q_top:
-            top = f"{model.config.q_top:g}"
-            raise Stop(
-                UsageError(f"--quality: {self.wish.q:g} is over what {model.name} has: give 0 to {top}")
-            )
+        q, top = self.target_rate.q or 0.0, model.config.q_top
+        if self.target_rate.by_quality and q > top:
+            raise Stop(UsageError(f"--quality: {q:g} is over what {model.name} has: give 0 to {top:g}"))
         return model
 
     def _report(self, job: Job, coded: Coded, seconds: float, console: Console) -> Report:

@@ -10,7 +10,7 @@ from nic_cli.terminal.console import Console
 
 if TYPE_CHECKING:
     from nic_cli.zoo.find import Place
-    from nic_cli.zoo.table import File
+    from nic_cli.zoo.registry import File
 
 
 @dataclass(frozen=True, slots=True)

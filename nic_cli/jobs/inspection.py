@@ -8,10 +8,10 @@ from pathlib import Path
 from nic_cli.container import file, layout
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import outputs, streams
+from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job
-from nic_cli.jobs.report import Report
-from nic_cli.jobs.run_options import General
-from nic_cli.storage.naming import shown
+from nic_cli.jobs.run_options import RunOptions
+from nic_cli.storage.printable import printable
 from nic_cli.types import Container
 
 
@@ -105,17 +105,17 @@ def table(name: str, said: Info, alpha: int) -> str:
     return "\n".join([name, *(f"{key:<10} {value}" for key, value in rows.items())])
 
 
-def extracting(jobs: list[Job], preview: str, general: General) -> list[Job]:
+def extracting(jobs: list[Job], preview: str, run_options: RunOptions) -> list[Job]:
     """The jobs, which write a preview to where it was asked for. Raises UsageError."""
     if len(jobs) > 1:
-        raise UsageError(f"--preview: {len(jobs)} inputs cannot all go to {shown(preview)}: name one")
+        raise UsageError(f"--preview: {len(jobs)} inputs cannot all go to {printable(preview)}: name one")
     target = None if preview == STREAM else Path(preview)
-    return outputs.writable([Job(job.source, target) for job in jobs], general)
+    return outputs.writable([Job(job.source, target) for job in jobs], run_options)
 
 
-def inspect(job: Job, general: General) -> Report:
+def inspect(job: Job, run_options: RunOptions) -> Report:
     """Report what the file of a job says of itself, all checksums but those of its symbols checked."""
-    if general.dry_run:
+    if run_options.dry_run:
         return outputs.planned(job)
     data = streams.read_nic(job.source)
     container = file.unpack(data)
@@ -124,11 +124,11 @@ def inspect(job: Job, general: General) -> Report:
     return Report(table(outputs.spoken(job.source, "standard input"), said, alpha), said)
 
 
-def extract(job: Job, general: General) -> Report | None:
+def extract(job: Job, run_options: RunOptions) -> Report | None:
     """Write the preview of a file to the output of its job; give None if that is there and to be kept."""
-    if not outputs.is_free(job, general):
+    if not outputs.is_free(job, run_options):
         return None
-    if general.dry_run:
+    if run_options.dry_run:
         return outputs.planned(job)
     container = file.unpack(streams.read_nic(job.source))
     found = [chunk.data for chunk in container.chunks if chunk.kind == layout.PREVIEW]

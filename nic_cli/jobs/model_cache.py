@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.jobs import fetching
-from nic_cli.jobs.report import Stop
+from nic_cli.jobs.outcome import Stop
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.terminal.console import Console

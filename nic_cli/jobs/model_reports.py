@@ -14,7 +14,7 @@ from nic_cli.transform.research.config import KINDS, ResearchConfig
 from nic_cli.zoo.card import licence_of
 from nic_cli.zoo.files import hashed, read_files
 from nic_cli.zoo.find import ON_HUB, Place
-from nic_cli.zoo.table import CARD, CONFIG, LIMITS
+from nic_cli.zoo.registry import CARD, CONFIG, LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import manifest, streams
+from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job, check_free, plan, plan_lines
-from nic_cli.jobs.report import Report
-from nic_cli.jobs.run_options import General
-from nic_cli.storage.naming import shown
+from nic_cli.jobs.run_options import RunOptions
+from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
 from nic_cli.terminal.console import Console
 
@@ -31,19 +31,19 @@ class Planned:
     output: str
 
 
-def plan_encoding(inputs: Sequence[str] | None, output: str | None, general: General) -> list[Job]:
+def plan_encoding(inputs: Sequence[str] | None, output: str | None, run_options: RunOptions) -> list[Job]:
     """Plan the way of pictures to `.nic`. Raises UsageError."""
-    return writable(_plan(inputs or (), output, general, PICTURES, NIC), general)
+    return writable(_plan(inputs or (), output, run_options, PICTURES, NIC), run_options)
 
 
 def plan_decoding(
-    inputs: Sequence[str] | None, output: str | None, general: General, suffix: str
+    inputs: Sequence[str] | None, output: str | None, run_options: RunOptions, suffix: str
 ) -> list[Job]:
     """Plan the way of `.nic` files to pictures with this suffix. Raises UsageError."""
-    return writable(_plan(inputs or (), output, general, frozenset({NIC}), suffix), general)
+    return writable(_plan(inputs or (), output, run_options, frozenset({NIC}), suffix), run_options)
 
 
-def plan_reading(inputs: Sequence[str] | None, general: General) -> list[Job]:
+def plan_reading(inputs: Sequence[str] | None, run_options: RunOptions) -> list[Job]:
     """Plan the reading of `.nic` files, with no output. Raises UsageError."""
     inputs = inputs or ()
     if STREAM in inputs and len(inputs) > 1:
@@ -51,26 +51,30 @@ def plan_reading(inputs: Sequence[str] | None, general: General) -> list[Job]:
     # One by one and with a suffix that nobody has: outputs, and so their collisions, do not matter here.
     unused = ".nothing-is-written"
     alone = [[given] for given in inputs] or [[]]
-    plans = [_plan(given, None, general, frozenset({NIC}), unused) for given in alone]
+    plans = [_plan(given, None, run_options, frozenset({NIC}), unused) for given in alone]
     return [Job(job.source, None) for jobs in plans for job in jobs]
 
 
 def _plan(
-    inputs: Sequence[str], output: str | None, general: General, suffix_in: frozenset[str], suffix_out: str
+    inputs: Sequence[str],
+    output: str | None,
+    run_options: RunOptions,
+    suffix_in: frozenset[str],
+    suffix_out: str,
 ) -> list[Job]:
-    if general.manifest is None:
+    if run_options.manifest is None:
         return plan(
             inputs,
             output,
             suffix_in=suffix_in,
             suffix_out=suffix_out,
-            recursive=general.recursive,
-            shard=general.shard,
+            recursive=run_options.recursive,
+            shard=run_options.shard,
         )
     if inputs:
         raise UsageError("--manifest names all inputs: leave out the others")
-    lines = _lines(general.manifest)
-    return plan_lines(lines, output, suffix_out=suffix_out, shard=general.shard)
+    lines = _lines(run_options.manifest)
+    return plan_lines(lines, output, suffix_out=suffix_out, shard=run_options.shard)
 
 
 def _lines(name: str) -> list[manifest.Line]:
@@ -79,19 +83,19 @@ def _lines(name: str) -> list[manifest.Line]:
             data = stream.read()
     except OSError as error:
         raise UsageError(f"--manifest: {failures.explain(error)[0]}") from error
-    where = "standard input" if name == STREAM else shown(name)
+    where = "standard input" if name == STREAM else printable(name)
     lines = manifest.parse(data, where)
     if not lines:
         raise UsageError(f"nothing to do: {where} lists no input")
     return lines
 
 
-def is_free(job: Job, general: General) -> bool:
+def is_free(job: Job, run_options: RunOptions) -> bool:
     """Tell whether nothing stands in the way of a job: False if its output exists and may be kept.
 
     Raises OutputExists.
     """
-    return check_free(job.target, general.force, general.skip_existing)
+    return check_free(job.target, run_options.force, run_options.skip_existing)
 
 
 def is_kept(job: Job, check: Callable[[], None], console: Console) -> bool:
@@ -121,15 +125,15 @@ def named(path: Path | None) -> str:
 
 def spoken(path: Path | None, stream: str) -> str:
     """Name an input or output for people, `stream` standing for standard input or output."""
-    return stream if path is None else shown(path)
+    return stream if path is None else printable(path)
 
 
-def writable(jobs: list[Job], general: General) -> list[Job]:
+def writable(jobs: list[Job], run_options: RunOptions) -> list[Job]:
     """Return the jobs, if standard output may take what goes there. Raises UsageError."""
-    if general.dry_run or all(job.target is not None for job in jobs):
+    if run_options.dry_run or all(job.target is not None for job in jobs):
         return jobs
-    if general.json:
+    if run_options.json:
         raise UsageError("standard output cannot take both the data and --json: name a file with -o")
-    if sys.stdout is not None and sys.stdout.isatty() and not general.force:
+    if sys.stdout is not None and sys.stdout.isatty() and not run_options.force:
         raise UsageError("standard output is a terminal: name a file with -o, pipe it, or give -f")
     return jobs

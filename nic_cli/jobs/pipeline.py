@@ -21,7 +21,7 @@ from nic_cli.storage.atomic import is_direct
 from nic_cli.terminal.console import Console
 
 if TYPE_CHECKING:
-    from nic_cli.jobs.report import Report
+    from nic_cli.jobs.outcome import Report
 
 
 class Steps(Protocol):
@@ -38,7 +38,7 @@ class Steps(Protocol):
 
 
 Settle = Callable[[Job, Callable[[], "Report | None"], Console], bool]
-"""Reports a job by what gives its report or raises, and where its notices were held. False: end here."""
+"""Reports a job by what gives its report or raises, and where its notices were buffered. False: end here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Ahead:
     """A job and its input, on the way; None if that must not be read before its turn."""
 
     job: Job
-    held: Console
+    buffered: Console
     reading: Future[Any] | None
 
 
@@ -61,17 +61,17 @@ def run(jobs: Sequence[Job], work: Steps, console: Console, settle: Settle) -> N
     try:
         for item in _read_ahead(jobs, work, console, reader):
             if item.reading is None:
-                alone = partial(_in_turn, work, item.job, item.held)
-                if not (settled() and settle(item.job, alone, item.held)):
+                alone = partial(_in_turn, work, item.job, item.buffered)
+                if not (settled() and settle(item.job, alone, item.buffered)):
                     return
                 continue
             coded = _coded(work, item.reading)
             if not settled():
                 return
             if coded.exception() is None and coded.result() is not None:
-                writing = writer.submit(work.write, item.job, coded.result(), item.held)
-                behind.append((item.job, writing.result, item.held))
-            elif not settle(item.job, coded.result, item.held):
+                writing = writer.submit(work.write, item.job, coded.result(), item.buffered)
+                behind.append((item.job, writing.result, item.buffered))
+            elif not settle(item.job, coded.result, item.buffered):
                 return
     finally:
         reader.shutdown(cancel_futures=True)
@@ -85,9 +85,9 @@ def _read_ahead(
     """Yield each job when the one after it is being read."""
     before: _Ahead | None = None
     for job in jobs:
-        held = console.holding()
+        buffered = console.buffering()
         fit = len(jobs) > 1 and _overlaps(job)
-        item = _Ahead(job, held, reader.submit(work.read, job, held) if fit else None)
+        item = _Ahead(job, buffered, reader.submit(work.read, job, buffered) if fit else None)
         if before is not None:
             yield before
         before = item

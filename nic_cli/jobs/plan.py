@@ -11,7 +11,7 @@ from nic_cli.errors import OutputExists, UsageError
 from nic_cli.jobs.manifest import Line
 from nic_cli.jobs.shard import WHOLE, Shard
 from nic_cli.storage.atomic import is_direct
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.storage.tree import folded, inside
 
 STREAM = "-"
@@ -51,7 +51,7 @@ def plan(
     found = _sources(inputs, suffix_in, recursive)
     if not found:
         advice = "name files outright" if recursive else "-r descends into folders"
-        raise UsageError(f"nothing to do in {', '.join(map(shown, inputs))}; {advice}")
+        raise UsageError(f"nothing to do in {', '.join(map(printable, inputs))}; {advice}")
     if output is None:
         jobs = [Job(source, _swapped(source, suffix_out)) for source, _ in found]
     elif output != STREAM and _is_folder(output):
@@ -70,7 +70,9 @@ def plan_lines(
     A path keeps its folders below `output`, without the root and what climbs out. Raises as `plan`.
     """
     if output is not None and (output == STREAM or not _is_folder(output)):
-        raise UsageError(f"a list of inputs cannot all go to {shown(output)}; end it with / to name a folder")
+        raise UsageError(
+            f"a list of inputs cannot all go to {printable(output)}; end it with / to name a folder"
+        )
     found: dict[tuple[str, Path], tuple[Job, Path]] = {}
     for line in lines:
         place = _below(line.source)
@@ -95,14 +97,14 @@ def _plan_stream(inputs: Sequence[str], output: str | None, shard: Shard) -> lis
     if output is None or output == STREAM:
         return [Job(None, None)]
     if _is_folder(output):
-        raise UsageError(f"standard input has no name to use in {shown(output)}; name the output file")
+        raise UsageError(f"standard input has no name to use in {printable(output)}; name the output file")
     return [Job(None, Path(output))]
 
 
 def _single(found: Sequence[tuple[Path, Path]], output: str, inputs: Sequence[str]) -> Job:
     if len(found) > 1 or Path(inputs[0]).is_dir():
         advice = "leave out -o -" if output == STREAM else "end it with / to name a folder"
-        raise UsageError(f"{len(found)} inputs cannot all go to {shown(output)}; {advice}")
+        raise UsageError(f"{len(found)} inputs cannot all go to {printable(output)}; {advice}")
     return Job(found[0][0], None if output == STREAM else Path(output))
 
 
@@ -134,12 +136,14 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             continue
         key = _key(job.target)
         if key in sources:
-            raise UsageError(f"{shown(job.target)} is an input and would be overwritten; choose another -o")
+            raise UsageError(
+                f"{printable(job.target)} is an input and would be overwritten; choose another -o"
+            )
         if key in targets:
             first = targets[key].source
             raise UsageError(
-                f"{shown(first or STREAM)} and {shown(job.source or STREAM)} would both become "
-                f"{shown(job.target)}; encode them apart, with -o for one"
+                f"{printable(first or STREAM)} and {printable(job.source or STREAM)} would both become "
+                f"{printable(job.target)}; encode them apart, with -o for one"
             )
         targets[key] = job
 
@@ -163,4 +167,6 @@ def check_free(target: Path | None, force: bool, skip: bool) -> bool:
 
 def already_there(target: Path | str) -> OutputExists:
     """Make the error for an output that exists."""
-    return OutputExists(f"{shown(target)}: exists already; -f replaces it, --skip-existing passes over it")
+    return OutputExists(
+        f"{printable(target)}: exists already; -f replaces it, --skip-existing passes over it"
+    )

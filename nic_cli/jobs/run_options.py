@@ -10,7 +10,7 @@ from nic_cli.terminal.console import Console
 
 
 @dataclass(frozen=True, slots=True)
-class General:
+class RunOptions:
     """The options everywhere that steer how files are gone through. Raises UsageError if two disagree."""
 
     force: bool = False
@@ -32,7 +32,7 @@ class General:
         if self.quiet and self.verbose:
             raise UsageError("-Q and -v exclude each other: give one")
 
-    def over(self, manifest: str | None, shard: str | None) -> General:
+    def over(self, manifest: str | None, shard: str | None) -> RunOptions:
         """Give these options with --manifest and --shard. Raises UsageError."""
         return replace(self, manifest=manifest, shard=parse(shard))
 

@@ -22,7 +22,7 @@ MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RateTarget:
     """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file."""
 
     q: float | None
@@ -57,7 +57,7 @@ class View:
 WHOLE = View()
 
 
-def of_view(crop: str | None, scale: str | None) -> View:
+def view(crop: str | None, scale: str | None) -> View:
     """Read --crop and --scale. Raises UsageError."""
     region = None
     if crop is not None:
@@ -70,14 +70,14 @@ def of_view(crop: str | None, scale: str | None) -> View:
     return View(region, SCALES.get(scale or "1", 1))
 
 
-def of_limit(given: int | None) -> int | None:
+def pixel_limit(given: int | None) -> int | None:
     """Read --max-pixels. Raises UsageError."""
     if given is not None and given < 1:
         raise UsageError(f"--max-pixels: {given} cannot be used: give a whole number from 1 up")
     return given
 
 
-def of_rate(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> Wish:
+def rate_target(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> RateTarget:
     """Read -q, --bpp and --target-size, of which one may be given. Raises UsageError."""
     if sum(value is not None for value in (quality, bpp, size)) > 1:
         raise UsageError("-q, --bpp and --target-size exclude each other: give one")
@@ -87,17 +87,17 @@ def of_rate(chosen: Settings, quality: float | None, bpp: float | None, size: st
         n_bytes = None if size is None else units.parse_bytes(size)
     except ValueError as error:
         raise UsageError(f"--target-size: {size!r} cannot be used: {error}") from error
-    return Wish(chosen.quality, bpp, n_bytes)
+    return RateTarget(chosen.quality, bpp, n_bytes)
 
 
-def of_frame(given: int | None) -> int | None:
+def frame_number(given: int | None) -> int | None:
     """Read --frame. Raises UsageError."""
     if given is not None and given < 1:
         raise UsageError(f"--frame: {given} cannot be used: frames and pages count from 1")
     return given
 
 
-def of_stripping(given: list[str]) -> frozenset[str]:
+def stripped_kinds(given: list[str]) -> frozenset[str]:
     """Read what --strip names. Raises UsageError."""
     kinds = frozenset(kind for text in given for kind in text.split(","))
     for kind in sorted(kinds - set(STRIPPABLE)):

@@ -8,9 +8,9 @@ from zlib import crc32
 from nic_cli.container import file
 from nic_cli.jobs import outputs, streams
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.report import Report
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.terminal.console import Console
 from nic_cli.types import Container
 
@@ -39,15 +39,15 @@ class Refused:
 class Verifier:
     """Verifies one file after the other."""
 
-    def __init__(self, general: General, console: Console, models: Models, *, alone: bool) -> None:
-        self._general, self._console, self._models = general, console, models
+    def __init__(self, run_options: RunOptions, console: Console, models: Models, *, alone: bool) -> None:
+        self._run_options, self._console, self._models = run_options, console, models
         self._alone = alone
         self._payload: str | None = None
 
     def __call__(self, job: Job) -> Report:
         """Verify the file of one job. Raises what is wrong with it."""
         self._payload = None
-        if self._general.dry_run:
+        if self._run_options.dry_run:
             return outputs.planned(job)
         container = file.unpack(streams.read_nic(job.source))
         self._payload = f"{_payload_crc(container):08x}"

@@ -17,9 +17,9 @@ from nic_cli.jobs import existing, outputs, streams, targets
 from nic_cli.jobs.decoding import Decoder
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.outcome import Stop
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.report import Stop
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.storage.store import Store
 from nic_cli.terminal import failures
@@ -38,12 +38,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is done with every item. wish: None to decode. b: None for what each file says."""
+    """What is done with every item. target_rate: None to decode. b: None for what each file says."""
 
     source: Store
     target: Store
     settings: Settings
-    wish: targets.Wish | None
+    target_rate: targets.RateTarget | None
     b: float | None
     quiet: bool
 
@@ -53,7 +53,7 @@ class Receipt:
     """What an item came to. line: empty if it was left out. stops: no other item could fare better."""
 
     number: int
-    told: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     line: str = ""
     record: dict[str, Any] = field(default_factory=dict)
     error: str = ""
@@ -73,7 +73,7 @@ class Coder:
     def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
         """Do the item of a row, and give the row of its receipt, whatever happens."""
         item, order = Item(**json.loads(row["item"])), self._order
-        console = self._console.holding()
+        console = self._console.buffering()
         with TemporaryDirectory(prefix="nic-") as folder:
             source = _local(order.source, item.source, Path(folder, "input"))
             target = _local(order.target, item.target, Path(folder, "output"))
@@ -83,7 +83,7 @@ class Coder:
                 stops = isinstance(error, Stop)
                 line, code = failures.explain(error.reason if isinstance(error, Stop) else error)
                 receipt = Receipt(item.number, error=line, code=code, stops=stops)
-        text = json.dumps(asdict(replace(receipt, told=console.held or [])))
+        text = json.dumps(asdict(replace(receipt, notices=console.buffered or [])))
         text = text.replace(_quoted(source), _quoted(order.source.name(item.source)))
         return {"receipt": text.replace(_quoted(target), _quoted(order.target.name(item.target))).encode()}
 
@@ -98,7 +98,7 @@ class Coder:
 
     def _check(self, item: Item, source: Path, target: Path) -> None:
         self._order.target.fetch(item.target, target)
-        if self._order.wish is not None:
+        if self._order.target_rate is not None:
             existing.check_nic(Job(source, target))  # its size only where the input is at hand
             return
         self._order.source.fetch(item.source, source)
@@ -107,10 +107,10 @@ class Coder:
 
 
 def _worker(order: Order, console: Console) -> Encoder | Decoder:
-    models, general = Models(order.settings, console), General(force=True)
-    if order.wish is None:
-        return Decoder(order.b, None, general, console, models, False)
-    return Encoder(order.wish, frozenset(), order.settings, general, console, models, False)
+    models, run_options = Models(order.settings, console), RunOptions(force=True)
+    if order.target_rate is None:
+        return Decoder(order.b, None, run_options, console, models, False)
+    return Encoder(order.target_rate, frozenset(), order.settings, run_options, console, models, False)
 
 
 def _local(store: Store, place: str, copy: Path) -> Path:

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nic_cli.losses.spectrum import COLOURS
-from nic_cli.transform.noise import BANDS, SIDES, NoiseInjection, haar
+from nic_cli.transform.low_rank import MIDDLE
+from nic_cli.transform.noise_injection import BANDS, SIDES, NoiseInjection, haar
 from nic_cli.transform.planes import planes
-from nic_cli.transform.realism import MIDDLE
 from nic_cli.transform.synthesis import Synthesis
 
 NOTHING = 1e-7  # variance of a coefficient, under that of rounding
@@ -32,10 +32,10 @@ def loudness(
     wanted: [N, 16 h, 16 w, 3] in 0..1; precision: of the deep branch.
     """
     noise = cast(NoiseInjection, synthesis.realism)  # a recipe whose model has none is refused
-    (y, q), (made, shown) = out, realisms
+    (y, q), (b_encoded, b_decoded) = out, realisms
     with torch.no_grad():
-        half = synthesis(y, made, shown.new_tensor([MIDDLE]), precision) + 0.5
-        features = synthesis.features(y, made, shown, precision)
+        half = synthesis(y, b_encoded, b_decoded.new_tensor([MIDDLE]), precision) + 0.5
+        features = synthesis.features(y, b_encoded, b_decoded, precision)
         there, aimed = energies(half), energies(wanted)
     total = _smooth(there + noise.deviation(features, q).square()) + NOTHING
     return (total.log() + _smooth(aimed) / total).mean()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nic_cli.losses.distortion import Distortion
 from nic_cli.losses.fidelity import squared
-from nic_cli.transform.dials import lambda_of
+from nic_cli.transform.conditioning import lambda_of
 from nic_cli.transform.network import Pass
 
 MIDDLE = 450.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from nic_cli.errors import NicError
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 
 _MAX_NAME = 255
 """Bytes in one name on the common file systems."""
@@ -44,7 +44,7 @@ def replacing(path: Path, *, mode_from: Path | None = None) -> Iterator[BinaryIO
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise NicError(f"{shown(path)}: cannot be written: {error.strerror}; {_advice(error)}") from error
+        raise NicError(f"{printable(path)}: cannot be written: {error.strerror}; {_advice(error)}") from error
 
 
 @contextmanager
@@ -119,5 +119,5 @@ def copy_times(source: Path, target: Path) -> None:
         target.chmod(stat.S_IMODE(status.st_mode) & 0o777)
     except OSError as error:
         raise NicError(
-            f"{shown(target)}: times and mode cannot be set: {error.strerror}; leave out --preserve"
+            f"{printable(target)}: times and mode cannot be set: {error.strerror}; leave out --preserve"
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nic_cli.errors import NicError, UsageError
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.storage.tree import folded, inside
 
 
@@ -79,7 +79,7 @@ def open_store(address: str) -> Store:
     try:
         fs, root = url_to_fs(address)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"{shown(address)}: {_line(error)}; give a folder, s3:// or hf://") from error
+        raise UsageError(f"{printable(address)}: {_line(error)}; give a folder, s3:// or hf://") from error
     return Store(address, fs, str(root).rstrip("/"))
 
 
@@ -96,7 +96,7 @@ def find(address: str, suffixes: frozenset[str]) -> tuple[Store, list[str]]:
         return Store(folder, store.fs, root), [place]
     places = store.places(suffixes)
     if not places:
-        raise UsageError(f"nothing to do in {shown(address)}; check the address")
+        raise UsageError(f"nothing to do in {printable(address)}; check the address")
     return store, places
 
 
@@ -111,9 +111,9 @@ def _speaking(name: str, done: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise NicError(f"{shown(name)}: no such file or object; check the address") from error
+        raise NicError(f"{printable(name)}: no such file or object; check the address") from error
     except Exception as error:
-        raise NicError(f"{shown(name)}: cannot be {done}: {_line(error)}; check the address") from error
+        raise NicError(f"{printable(name)}: cannot be {done}: {_line(error)}; check the address") from error
 
 
 def _line(error: Exception) -> str:

@@ -56,20 +56,23 @@ def flush() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where a command speaks to its user. held: lines that wait for `release`, None to tell them at once."""
+    """Where a command speaks to its user.
+
+    buffered: lines that wait for `release`; None to tell each at once.
+    """
 
     quiet: bool = False
     verbose: bool = False
     json: bool = False
-    held: list[str] | None = None
+    buffered: list[str] | None = None
 
-    def holding(self) -> Console:
+    def buffering(self) -> Console:
         """Make a console like this for one input that is worked on before its turn."""
-        return replace(self, held=[])
+        return replace(self, buffered=[])
 
     def release(self) -> None:
-        """Tell what was held."""
-        for line in self.held or ():
+        """Tell what was buffered."""
+        for line in self.buffered or ():
             _tell(line)
 
     def say(self, text: str) -> None:
@@ -106,10 +109,10 @@ class Console:
         return Progress(what, total, enabled=not self.quiet and _is_terminal(sys.stderr))
 
     def _put(self, line: str) -> None:
-        if self.held is None:
+        if self.buffered is None:
             _tell(line)
         else:
-            self.held.append(line)
+            self.buffered.append(line)
 
 
 def _tell(line: str) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from nic_cli.errors import NicError
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.terminal import console
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -65,7 +65,9 @@ def explain(error: BaseException) -> tuple[str, int]:
     if is_out_of_memory(error):
         return OUT_OF_MEMORY, 1
     if isinstance(error, OSError) and error.strerror:
-        where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+        where = (
+            f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+        )
         return f"{where}{error.strerror}; {_advice(error)}", 1
     name, text = type(error).__name__, str(error).strip().partition("\n")[0]
     return f"unexpected {name}{': ' if text else ''}{text}; set NIC_DEBUG=1 for the trace", 1

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from nic_cli.errors import UsageError
 from nic_cli.losses.distortion import interpolated
 from nic_cli.train.critics import CRITICS, make
-from nic_cli.train.team import Team
+from nic_cli.train.distributed import ProcessGroup
 from nic_cli.transform.planes import planes
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -81,7 +81,7 @@ class Adversary:
         given: Adversarial,
         latent: int,
         q_top: float,
-        team: Team,
+        team: ProcessGroup,
         precision: torch.dtype = torch.float32,
     ) -> None:
         self.given, self.team, self.precision = given, team, precision

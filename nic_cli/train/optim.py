@@ -12,7 +12,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from nic_cli.transform.realism import is_update
+from nic_cli.transform.low_rank import is_low_rank
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
@@ -41,7 +41,7 @@ class Muon:
         self.momentum, self.slow = momentum, slow
         groups: dict[tuple[int, int, bool], list[tuple[str, Tensor]]] = defaultdict(list)
         for name, p in named:  # updates for realism may rest while all else learns, or the reverse
-            groups[p.shape[0], p[0].numel(), is_update(name)].append((name, p))
+            groups[p.shape[0], p[0].numel(), is_low_rank(name)].append((name, p))
         self.groups = list(groups.values())
         self.buffers = [
             torch.zeros(len(g), *shape, device=g[0][1].device) for (*shape, _), g in groups.items()

@@ -14,7 +14,7 @@ from nic_cli.losses.distortion import Distortion
 from nic_cli.losses.perceptual import Perceptual
 from nic_cli.train.adversary import Adversarial
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.realism import MIDDLE
+from nic_cli.transform.low_rank import MIDDLE
 
 IMPORTED = "imported"
 SHIPPED = Path(__file__).parent / "recipes"

@@ -21,13 +21,13 @@ from nic_cli.losses.rate import drawn_q, rate_distortion
 from nic_cli.losses.spectrum import spectrum
 from nic_cli.train.adversary import Adversary, scaled, slope
 from nic_cli.train.data import Pool
+from nic_cli.train.distributed import ProcessGroup
+from nic_cli.train.initialisation import begun
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
-from nic_cli.train.start import begun
-from nic_cli.train.team import Team
-from nic_cli.transform.dials import tie
+from nic_cli.transform.conditioning import tie
+from nic_cli.transform.low_rank import MIDDLE, is_low_rank
 from nic_cli.transform.network import Network
-from nic_cli.transform.realism import MIDDLE, is_update
 
 MUON_PARTS = (".weight", ".expand", ".reduce")
 
@@ -55,7 +55,7 @@ class Task:
         if options.get("data"):
             recipe = replace(recipe, data=replace(recipe.data, paths=tuple(options["data"].split(":"))))
         self.recipe, self.optimiser = recipe, recipe.optimiser
-        self.team = Team.join(device)
+        self.team = ProcessGroup.join(device)
         self.device = self.team.device
         seed = self.optimiser.seed
         torch.manual_seed(seed)
@@ -97,7 +97,7 @@ class Task:
         dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]
         chosen = {name for name, _ in dense}
         rest = [item for item in trained if item[0] not in chosen]
-        updates = {name: UPDATES for name, _ in trained if is_update(name)}
+        updates = {name: UPDATES for name, _ in trained if is_low_rank(name)}
         faint = {name: FAINT for name, _ in rest if ours and _is_faint(name)}
         self.muon, self.adam = Muon(dense, SLOW | updates), Adam(rest, updates | faint)
 
@@ -147,7 +147,7 @@ class Task:
             return self.trained
         above, learning = shown > MIDDLE, {}
         for name, p in self.trained.items():
-            if p.requires_grad_(is_update(name) == above).requires_grad:
+            if p.requires_grad_(is_low_rank(name) == above).requires_grad:
                 learning[name] = p
         return learning
 
@@ -264,7 +264,7 @@ def _phase(recipe: Recipe, name: str | None) -> Phase:
 def _is_dense(name: str, p: Tensor) -> bool:
     """Whether it is a weight that Muon takes; those of noise, which begin loud, are Adam's."""
     depthwise = p.ndim == 4 and p.shape[1] == 1
-    return name.endswith(MUON_PARTS) and not depthwise and not is_update(name)
+    return name.endswith(MUON_PARTS) and not depthwise and not is_low_rank(name)
 
 
 def _is_faint(name: str) -> bool:

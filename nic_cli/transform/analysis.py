@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from nic_cli.transform.conditioning import ConditionedBlock
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, unshuffle, widened
-from nic_cli.transform.rows import Strip, marked, paired, taken, through, without_room
+from nic_cli.transform.row_streaming import Strip, marked, paired, taken, through, without_room
 
 
 class Analysis(nn.Module):
@@ -29,9 +29,9 @@ class Analysis(nn.Module):
         fine, coarse = config.analysis_fine, config.analysis_coarse
         self.stem = Dense(192, fine)
         anchors, depths = config.b_anchors, (config.analysis_fine_depth, config.analysis_coarse_depth)
-        self.fine = nn.ModuleList(Conditioned(fine, anchors) for _ in range(depths[0]))
+        self.fine = nn.ModuleList(ConditionedBlock(fine, anchors) for _ in range(depths[0]))
         self.down = Dense(4 * fine, coarse)
-        self.coarse = nn.ModuleList(Conditioned(coarse, anchors) for _ in range(depths[1]))
+        self.coarse = nn.ModuleList(ConditionedBlock(coarse, anchors) for _ in range(depths[1]))
         self.tail = Dense(coarse, config.latent, gain=0.1)
         self.skip = Dense(768, config.latent, bias=False)
 

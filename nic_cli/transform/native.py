@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nic_cli.transform.config import WORLD, ModelConfig
-from nic_cli.transform.context import merged, phase_of
-from nic_cli.transform.exact import Z_LIMIT, Integers
+from nic_cli.transform.context_model import merged, phase_of
 from nic_cli.transform.network import Network
-from nic_cli.transform.rows import taken
+from nic_cli.transform.row_streaming import taken
+from nic_cli.transform.scale_network import Z_LIMIT, Integers
 from nic_cli.types import START, IndexArray, IntArray, Notes, Origin, Symbols, Take
 
 if TYPE_CHECKING:
-    from nic_cli.transform.search import Told, Window
+    from nic_cli.transform.latent_optimisation import StepCallback, Window
 
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
 POSITIONS = (
@@ -113,29 +113,31 @@ class Native:
         latents: Tensor = y * self.network.gains(self._tensor(q), self._tensor(b))[1]
         return latents
 
-    def search(self, window: Window, q: float, b: float, steps: int, seed: int, told: Told) -> Tensor:
+    def search(
+        self, window: Window, q: float, b: float, steps: int, seed: int, on_step: StepCallback
+    ) -> Tensor:
         """Latents [1, H, W, latent] of a tile for which the whole costs less; see `search`."""
-        from nic_cli.transform.search import search  # only the few who wait for it pay for it
+        from nic_cli.transform.latent_optimisation import search  # only the few who wait for it pay for it
 
-        return search(self.network, window, q, b, steps, seed, told)
+        return search(self.network, window, q, b, steps, seed, on_step)
 
     @torch.inference_mode()
     def synthesise(
         self,
         strips: Iterable[Tensor],
         q: float,
-        made: float,
-        shown: float,
-        finer: int = 1,
+        b_encoded: float,
+        b_decoded: float,
+        divisor: int = 1,
         origin: Origin = START,
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
-        made: the realism b that the latents are made for; shown: the one that the pixels shall have.
-        finer: so many times fewer latents are taken at a time. origin: for the noise of b over 0.5.
+        b_encoded: the realism that the latents are made for; b_decoded: the one that the pixels shall have.
+        divisor: so many times fewer latents are taken at a time. origin: for the noise of b over 0.5.
         """
-        even = _even(strips, POSITIONS // finer)
-        for strip in self.network.synthesis.stream(even, made, shown, q, origin):
+        even = _even(strips, POSITIONS // divisor)
+        for strip in self.network.synthesis.stream(even, b_encoded, b_decoded, q, origin):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _tensor(self, dial: float) -> Tensor:

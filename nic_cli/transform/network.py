@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from nic_cli.transform.analysis import Analysis
+from nic_cli.transform.conditioning import Gains
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.context import Context, phase_of
-from nic_cli.transform.dials import Gains
-from nic_cli.transform.exact import Z_LIMIT, ScaleNetwork, round_
-from nic_cli.transform.hyper import HyperAnalysis, HyperPrior, HyperSynthesis
-from nic_cli.transform.noise import drawn
+from nic_cli.transform.context_model import ContextModel, phase_of
+from nic_cli.transform.hyperprior import HyperAnalysis, HyperPrior, HyperSynthesis
+from nic_cli.transform.noise_injection import drawn
+from nic_cli.transform.scale_network import Z_LIMIT, ScaleNetwork, round_
 from nic_cli.transform.synthesis import Synthesis
 
 
@@ -39,7 +39,7 @@ class Network(nn.Module):
         self.hyper_analysis = HyperAnalysis(config)
         self.scales = ScaleNetwork(config)
         self.hyper_synthesis = HyperSynthesis(config)
-        self.context = Context(config)
+        self.context = ContextModel(config)
         self.synthesis = Synthesis(config)
         self.prior = HyperPrior(config)
 
@@ -49,17 +49,17 @@ class Network(nn.Module):
         q: Tensor,
         b: Tensor,
         precision: torch.dtype,
-        shown: Tensor | None = None,
+        b_decoded: Tensor | None = None,
         noisy: bool = True,
     ) -> Pass:
-        """x: [N, H, W, 3] minus 1/2; q: [N]; b, shown: [1]. The rate sees noise, the rest sees rounding.
+        """x: [N, H, W, 3] minus 1/2; q: [N]; b, b_decoded: [1]. The rate sees noise, the rest sees rounding.
 
-        shown: another realism for the synthesis than the b that the latents are made for; from it
+        b_decoded: another realism for the synthesis than the b that the latents are made for; from it
         the encoder learns nothing, since it never knows how a file will be looked at.
         """
         inward, outward = self.gains(q, b)
         y = self.analysis(x, b, precision) * inward
-        y = y if shown is None else y.detach()
+        y = y if b_decoded is None else y.detach()
         z_float = self.hyper_analysis(y, precision)
         z = round_(z_float).clamp(-Z_LIMIT, Z_LIMIT)
         sigma = self.sigma(self.scales(z, q))
@@ -73,7 +73,7 @@ class Network(nn.Module):
         z_bits = self.prior(z_float + (torch.rand_like(z) - 0.5) if noisy else z, q)
         y_hat = y_hat * outward
         noise = drawn(len(y), 2 * y.shape[1], 2 * y.shape[2], y.device), q
-        x_hat = self.synthesis(y_hat, b, b if shown is None else shown, precision, noise)
+        x_hat = self.synthesis(y_hat, b, b if b_decoded is None else b_decoded, precision, noise)
         return Pass(x_hat, y_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
 
     def sigma(self, indices: Tensor) -> Tensor:

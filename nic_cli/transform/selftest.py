@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.exact import Z_LIMIT, Integers
+from nic_cli.transform.scale_network import Z_LIMIT, Integers
 
 
 def probe(config: ModelConfig) -> Tensor:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nic_cli.transform.conditioning import ConditionedBlock
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.dials import Conditioned
 from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, shuffle, widened
-from nic_cli.transform.noise import Injected, NoiseInjection
-from nic_cli.transform.realism import MIDDLE, Update, share_of
-from nic_cli.transform.rows import Strip, marked, taken, through, with_room, without_room
+from nic_cli.transform.low_rank import MIDDLE, LowRankUpdate, update_share
+from nic_cli.transform.noise_injection import Injected, NoiseInjection
+from nic_cli.transform.row_streaming import Strip, marked, taken, through, with_room, without_room
 from nic_cli.types import START, Origin
 
 
@@ -28,27 +28,27 @@ class Tail(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(192, width, 3, 3) * 0.1 * (9 * width) ** -0.5)
         self.bias = nn.Parameter(torch.zeros(192))
-        self.realism = Update(192, 9 * width, rank) if rank else None
+        self.realism = LowRankUpdate(192, 9 * width, rank) if rank else None
 
-    def forward(self, x: Tensor, shown: Tensor) -> Tensor:
-        """x: [N, H, W, width]; shown: [1] -> [N, H, W, 192], borders zero."""
+    def forward(self, x: Tensor, b_decoded: Tensor) -> Tensor:
+        """x: [N, H, W, width]; b_decoded: [1] -> [N, H, W, 192], borders zero."""
         if torch.is_inference_mode_enabled():
-            return self.rows_at(shown)(F.pad(x, (0, 0, 0, 0, 1, 1)))
+            return self.rows_at(b_decoded)(F.pad(x, (0, 0, 0, 0, 1, 1)))
         # In training the last digit is free, and a convolution trains thrice as fast.
-        weight = self._weight(shown).to(x.dtype).contiguous(memory_format=torch.channels_last)
+        weight = self._weight(b_decoded).to(x.dtype).contiguous(memory_format=torch.channels_last)
         y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=1)
         return y.permute(0, 2, 3, 1)
 
-    def rows_at(self, shown: Tensor) -> Callable[[Tensor], Tensor]:
+    def rows_at(self, b_decoded: Tensor) -> Callable[[Tensor], Tensor]:
         """The layer by rows at one realism."""
-        weight = self._weight(shown)
+        weight = self._weight(b_decoded)
         return lambda x: self._rows(x, weight)
 
-    def _weight(self, shown: Tensor) -> Tensor:
+    def _weight(self, b_decoded: Tensor) -> Tensor:
         if self.realism is None:
             return self.weight
         change: Tensor = self.realism()
-        return self.weight + share_of(shown) * change.reshape(self.weight.shape)
+        return self.weight + update_share(b_decoded) * change.reshape(self.weight.shape)
 
     def _rows(self, x: Tensor, weight: Tensor) -> Tensor:
         """x: [1, h + 2, W, width] with one row of context either side -> [1, h, W, 192].
@@ -82,11 +82,11 @@ class Synthesis(nn.Module):
         self.stem = Dense(config.latent, coarse)
         anchors, rank = (config.b_anchors, config.b_anchors), config.realism_rank
         self.coarse = nn.ModuleList(
-            Conditioned(coarse, *anchors, rank=rank) for _ in range(config.synthesis_coarse_depth)
+            ConditionedBlock(coarse, *anchors, rank=rank) for _ in range(config.synthesis_coarse_depth)
         )
         self.up = Dense(coarse, 4 * fine)
         self.fine = nn.ModuleList(
-            Conditioned(fine, *anchors, rank=rank) for _ in range(config.synthesis_fine_depth)
+            ConditionedBlock(fine, *anchors, rank=rank) for _ in range(config.synthesis_fine_depth)
         )
         self.tail = Tail(fine, rank)
         self.skip = Dense(config.latent, 768, bias=False)
@@ -98,42 +98,47 @@ class Synthesis(nn.Module):
     def forward(
         self,
         y: Tensor,
-        made: Tensor,
-        shown: Tensor,
+        b_encoded: Tensor,
+        b_decoded: Tensor,
         precision: torch.dtype = torch.float32,
         noise: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """The whole picture at once; made, shown: [1] in 0..1; `precision` is that of the deep branch.
+        """The whole picture at once; b_encoded, b_decoded: [1] in 0..1.
 
-        noise: its values [N, 2 h, 2 w, VALUES], and q [N]; without it none is shown.
+        precision: of the deep branch. noise: its values [N, 2 h, 2 w, VALUES], and q [N]; None for no noise.
         """
-        h = self.features(y, made, shown, precision)
+        h = self.features(y, b_encoded, b_decoded, precision)
         skip = shuffle(self.skip(y), 2)
         if self.realism is not None and noise is not None:
-            into, direct = self.realism(h, *noise, share_of(shown))
+            into, direct = self.realism(h, *noise, update_share(b_decoded))
             h, skip = h + into, skip + widened(direct)
         for block in self.fine:
-            h = block(h, made, shown)
-        return shuffle(widened(self.tail(h, shown)) + skip, 8)
+            h = block(h, b_encoded, b_decoded)
+        return shuffle(widened(self.tail(h, b_decoded)) + skip, 8)
 
-    def features(self, y: Tensor, made: Tensor, shown: Tensor, precision: torch.dtype) -> Tensor:
+    def features(self, y: Tensor, b_encoded: Tensor, b_decoded: Tensor, precision: torch.dtype) -> Tensor:
         """What the fine blocks begin with: [N, 2 h, 2 w, fine]."""
         h = self.stem(y.to(precision))
         for block in self.coarse:
-            h = block(h, made, shown)
+            h = block(h, b_encoded, b_decoded)
         return shuffle(self.up(h), 2)
 
     def stream(
-        self, strips: Iterable[Tensor], made: float, shown: float, q: float = 0.0, origin: Origin = START
+        self,
+        strips: Iterable[Tensor],
+        b_encoded: float,
+        b_decoded: float,
+        q: float = 0.0,
+        origin: Origin = START,
     ) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels.
 
         q, origin: for the noise that realisms over 0.5 have.
         """
         skips: list[Tensor] = []
-        realisms = [self.stem.weight.new_tensor([b]) for b in (made, shown)]
+        realisms = [self.stem.weight.new_tensor([b]) for b in (b_encoded, b_decoded)]
         noisy, direct = None, []
-        if self.realism is not None and shown > MIDDLE:
+        if self.realism is not None and b_decoded > MIDDLE:
             place = origin.seed, 2 * origin.y, 2 * origin.x
             noisy = Injected(self.realism, realisms[0].new_tensor([q]), realisms[1], *place)
 

@@ -29,7 +29,7 @@ TRIES, PAUSE = 2, 1.0  # of what may pass by itself; seconds in between
 LISTING = 2**20  # bytes of the list of a repository's files
 ON = ("1", "ON", "YES", "TRUE")
 
-Told = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 
 class Passing(ModelError):
@@ -69,7 +69,7 @@ def cache() -> Path:
 def listing(repository: str, commit: str) -> dict[str, Announced]:
     """The files at the top of a repository at a commit."""
     path = f"/api/models/{repository}/tree/{commit}"
-    data = _patiently(lambda: _get(endpoint() + path, f"{repository}@{commit[:12]}", LISTING, None))
+    data = _with_retries(lambda: _get(endpoint() + path, f"{repository}@{commit[:12]}", LISTING, None))
     try:
         found = {}
         for item in json.loads(data):
@@ -81,13 +81,15 @@ def listing(repository: str, commit: str) -> dict[str, Announced]:
     return found
 
 
-def read(repository: str, commit: str, name: str, size: int, told: Told | None = None) -> bytes:
+def read(
+    repository: str, commit: str, name: str, size: int, progress: ProgressCallback | None = None
+) -> bytes:
     """The `size` bytes of a file at a commit; more or fewer are refused."""
     from huggingface_hub import hf_hub_url
 
     url = hf_hub_url(repository, name, revision=commit, endpoint=endpoint())
     what = f"{repository}/{name}"
-    data = _patiently(lambda: _get(url, what, size, told))
+    data = _with_retries(lambda: _get(url, what, size, progress))
     if len(data) != size:
         raise ModelError(
             f"{what}: {len(data):,} bytes came from {host()} in place of {size:,}: try again later"
@@ -126,7 +128,7 @@ def remove(repository: str, commit: str) -> int:
 # -- one request -----------------------------------------------------------------------------------
 
 
-def _patiently(ask: Callable[[], bytes]) -> bytes:
+def _with_retries(ask: Callable[[], bytes]) -> bytes:
     for _ in range(TRIES - 1):
         try:
             return ask()
@@ -135,7 +137,7 @@ def _patiently(ask: Callable[[], bytes]) -> bytes:
     return ask()
 
 
-def _get(url: str, what: str, most: int, told: Told | None) -> bytes:
+def _get(url: str, what: str, most: int, progress: ProgressCallback | None) -> bytes:
     """The body at `url`, up to `most` bytes."""
     _go_online()
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined,unused-ignore]
@@ -144,14 +146,14 @@ def _get(url: str, what: str, most: int, told: Told | None) -> bytes:
         with get_session().stream("GET", url, headers=_headers(), timeout=SILENCE) as response:
             if response.status_code != 200:
                 raise _refusal(response.status_code, response.headers, what)
-            return _body(response, what, most, told)
+            return _body(response, what, most, progress)
     except NicError:
         raise
     except Exception as error:
         raise _fault(error, what) from error
 
 
-def _body(response: Any, what: str, most: int, told: Told | None) -> bytes:
+def _body(response: Any, what: str, most: int, progress: ProgressCallback | None) -> bytes:
     started, parts, got = time.monotonic(), [], 0
     too_long = ModelError(f"{what}: more than {most:,} bytes come from {host()}: not the file it should be")
     announced = response.headers.get("content-length", "")
@@ -165,8 +167,8 @@ def _body(response: Any, what: str, most: int, told: Told | None) -> bytes:
         seconds = time.monotonic() - started
         if seconds > GRACE and got < SLOWEST * seconds:
             raise ModelError(f"{what}: {host()} sends under {SLOWEST} bytes a second: try again later")
-        if told is not None:
-            told(got, most)
+        if progress is not None:
+            progress(got, most)
     return b"".join(parts)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nic_cli.errors import ModelError
 from nic_cli.zoo.pins import pins_of
-from nic_cli.zoo.table import CONFIG, LIMITS, WEIGHTS, File
+from nic_cli.zoo.registry import CONFIG, LIMITS, WEIGHTS, File
 
 PIECE = 2**20  # bytes that are hashed at a time
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from nic_cli.errors import ModelError
 from nic_cli.types import Header
-from nic_cli.zoo import pins, places
-from nic_cli.zoo.table import CONFIG, DEFAULT, EMBEDDED, LIMITS, TABLE, Entry
+from nic_cli.zoo import directories, pins
+from nic_cli.zoo.registry import CONFIG, DEFAULT, EMBEDDED, LIMITS, TABLE, Entry
 
 COMES_WITH, FETCHED, ON_HUB, OWN, FOLDER = "embedded", "fetched", "on the hub", "own", "folder"
 
@@ -45,11 +45,11 @@ def known(name: str) -> Place:
     if pins.is_address(name):
         return _on_hub(name, pins.trusted(name))
     if name in EMBEDDED:
-        return Place(name, COMES_WITH, places.embedded(name), TABLE.get(name))
+        return Place(name, COMES_WITH, directories.embedded(name), TABLE.get(name))
     if name in TABLE:
         return _on_hub(name, TABLE[name])
-    if places.is_name(name) and (places.own(name) / CONFIG).is_file():
-        return Place(name, OWN, places.own(name))
+    if directories.is_name(name) and (directories.own(name) / CONFIG).is_file():
+        return Place(name, OWN, directories.own(name))
     if (Path(name) / CONFIG).is_file():
         return Place(name, FOLDER, Path(name))
     raise ModelError(
@@ -62,9 +62,9 @@ def everything() -> Iterator[Place]:
     """All models that have a name or a trusted address, here or not."""
     yield from (known(name) for name in (*EMBEDDED, *(n for n in TABLE if n not in EMBEDDED)))
     yield from (_on_hub(pins.address(entry), entry) for entry in pins.all_trusted())
-    for path in sorted(places.user_models().glob("*/" + CONFIG)):
+    for path in sorted(directories.user_models().glob("*/" + CONFIG)):
         name = path.parent.name
-        if places.is_name(name):
+        if directories.is_name(name):
             yield Place(name, OWN, path.parent)
 
 

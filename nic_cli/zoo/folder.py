@@ -23,14 +23,14 @@ from torch import Tensor
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.exact import Integers
 from nic_cli.transform.network import Network
 from nic_cli.transform.research.config import KINDS, ResearchConfig
+from nic_cli.transform.scale_network import Integers
 from nic_cli.transform.selftest import digest
 from nic_cli.zoo.files import read_files
 from nic_cli.zoo.pins import pins_of
+from nic_cli.zoo.registry import CONFIG, WEIGHTS
 from nic_cli.zoo.research import TABLE_PARTS, ResearchParts, parse_tensors, read_tensors
-from nic_cli.zoo.table import CONFIG, WEIGHTS
 
 BINDING = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
 TRAINING_ONLY = ("prior.", "scales.")  # of a network in training: not stored as floats

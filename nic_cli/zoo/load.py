@@ -20,8 +20,8 @@ from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.selftest import carried
 from nic_cli.zoo.find import find
 from nic_cli.zoo.folder import Parts, read_folder
+from nic_cli.zoo.registry import DEFAULT
 from nic_cli.zoo.research import ResearchParts
-from nic_cli.zoo.table import DEFAULT
 
 
 @dataclass(frozen=True)

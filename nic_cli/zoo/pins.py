@@ -14,8 +14,8 @@ from pathlib import Path
 
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.storage.atomic import replacing
-from nic_cli.zoo import places
-from nic_cli.zoo.table import LIMITS, TABLE, Entry, File
+from nic_cli.zoo import directories
+from nic_cli.zoo.registry import LIMITS, TABLE, Entry, File
 
 SCHEME = "hf://"
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -73,7 +73,7 @@ def trusted(name: str) -> Entry:
 
 def all_trusted() -> list[Entry]:
     """The entries of all trusted addresses, in the order of their repositories."""
-    found = (_read(path) for path in sorted((places.user_data() / "trusted").glob("*.json")))
+    found = (_read(path) for path in sorted((directories.user_data() / "trusted").glob("*.json")))
     return [entry for entry in found if entry is not None]
 
 
@@ -97,7 +97,7 @@ def folder_name(repository: str) -> str:
 
 
 def _record(repository: str, commit: str) -> Path:
-    return places.user_data() / "trusted" / f"{folder_name(repository)}@{commit}.json"
+    return directories.user_data() / "trusted" / f"{folder_name(repository)}@{commit}.json"
 
 
 def _read(path: Path) -> Entry | None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from nic_cli.errors import ModelError, OutputExists, UsageError
 from nic_cli.storage.atomic import replacing
-from nic_cli.zoo import fetch, pins, places
+from nic_cli.zoo import directories, fetch, pins
 from nic_cli.zoo.card import licence_of
 from nic_cli.zoo.files import check, hashes, present, read_files
 from nic_cli.zoo.find import COMES_WITH, FETCHED, FOLDER, ON_HUB, OWN, Place, known
-from nic_cli.zoo.table import CARD, CONFIG, LIMITS, TABLE, WEIGHTS, Entry
+from nic_cli.zoo.registry import CARD, CONFIG, LIMITS, TABLE, WEIGHTS, Entry
 
 Say = Callable[[str], None]
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
@@ -62,10 +62,10 @@ def add(folder: Path, name: str | None = None, *, force: bool = False) -> Place:
 
     given = read_files(folder, present(folder))
     config = parsed(given, folder).config
-    name = places.checked_name(config.name if name is None else name)
+    name = directories.checked_name(config.name if name is None else name)
     if name in TABLE:
         raise UsageError(f"{name!r} is the name of a model that nic knows: choose another with --name")
-    place = places.own(name)
+    place = directories.own(name)
     if (place / CONFIG).exists() and not force:
         raise OutputExists(f"{name} is here already, in {place}: -f replaces it, --name gives another name")
     _write(place, given)

@@ -27,7 +27,7 @@ from nic_cli.transform.research.density import widened
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import SYSTEMS, System
 from nic_cli.zoo.checkpoints import fill, options_of
-from nic_cli.zoo.table import CARD, CONFIG, WEIGHTS
+from nic_cli.zoo.registry import CARD, CONFIG, WEIGHTS
 
 TABLE_PARTS = ("lows", "sizes", "frequencies")
 

@@ -28,11 +28,11 @@ import torch
 from PIL import Image
 
 from nic_cli.cli.decode import Decoder
-from nic_cli.jobs import loop, pipeline, settings, targets
+from nic_cli.jobs import pipeline, runner, settings, targets
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.run_options import General
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.terminal.console import Console
 
 NIC = (sys.executable, "-m", "nic_cli")
@@ -128,25 +128,25 @@ class Away:
 def overlap(folder: Path, threads: int, rounds: int, away: float) -> None:
     torch.set_num_threads(threads)
     console, chosen = Console(quiet=True), settings.load(device="cpu")
-    models, general = Models(chosen, console), General(force=True, quiet=True)
-    wish = targets.of_rate(chosen, None, None, None)
+    models, run_options = Models(chosen, console), RunOptions(force=True, quiet=True)
+    target_rate = targets.rate_target(chosen, None, None, None)
     with tempfile.TemporaryDirectory() as place:
         pictures = sorted(folder.glob("*.png"))
         coded = [Job(path, Path(place, f"{path.stem}.nic")) for path in pictures]
         back = [Job(job.target, job.target.with_suffix(".png")) for job in coded]
-        encoder = Encoder(wish, frozenset(), chosen, general, console, models, False)
-        decoder = Decoder(None, None, general, console, models, False)
+        encoder = Encoder(target_rate, frozenset(), chosen, run_options, console, models, False)
+        decoder = Decoder(None, None, run_options, console, models, False)
         for name, steps, jobs in (("encode", encoder, coded), ("decode", decoder, back)):
             turns(name, Away(steps, away / 1000) if away else steps, jobs, rounds, console)
 
 
 def turns(name: str, steps: pipeline.Steps, jobs: list[Job], rounds: int, console: Console) -> None:
-    def serial(job: Job) -> loop.Report | None:
+    def serial(job: Job) -> runner.Report | None:
         return steps.write(job, steps.code(steps.read(job, console)), console)
 
     def seconds(work, part: list[Job]) -> float:
         start = time.perf_counter()
-        assert loop.run(part, work, console, show=console.say) == 0
+        assert runner.run(part, work, console, show=console.say) == 0
         return time.perf_counter() - start
 
     seconds(serial, jobs[:2])

@@ -59,7 +59,7 @@ def main() -> None:
 
         return call
 
-    codec.coder.encode = timed(coder.encode)
+    coder.encode = timed(coder.encode)
     coder.Decoder.take = timed(coder.Decoder.take)
     for run in range(given.runs + 1):
         for name in ("encode", "decode"):

@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nic_cli.cli import batch
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, UsageError
-from nic_cli.jobs import loop, settings, targets
+from nic_cli.jobs import archive, runner, settings, targets
 from nic_cli.jobs.worker import Coder, Item, Order, Receipt
 from nic_cli.storage.store import find, open_store
 from nic_cli.terminal.console import Console
@@ -30,8 +29,10 @@ from .conftest import damaged, spawn
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-def order(source, target, *, wish=targets.Wish(2.0), quiet=False):  # noqa: B008
-    return Order(open_store(source), open_store(target), settings.load(device="cpu"), wish, None, quiet)
+def order(source, target, *, target_rate=targets.RateTarget(2.0), quiet=False):  # noqa: B008
+    return Order(
+        open_store(source), open_store(target), settings.load(device="cpu"), target_rate, None, quiet
+    )
 
 
 def done(coder, *items):
@@ -67,7 +68,7 @@ def test_an_object_becomes_what_nic_encode_makes_of_it(loaded, memory, picture, 
     assert receipt.record["input"] == "memory://in/deep/a.png"
     assert receipt.record["output"] == "memory://out/x/deep/a.nic"
     assert memory.find("/out") == ["/out/x/deep/a.nic"]
-    coder = Coder(order("memory://out/x", "back/", wish=None))
+    coder = Coder(order("memory://out/x", "back/", target_rate=None))
     (receipt,) = done(coder, Item(3, "deep/a.nic", "deep/a.png", False))
     assert (receipt.number, receipt.record["output"]) == (3, "back/deep/a.png")
     with Image.open("back/deep/a.png") as image:
@@ -90,11 +91,13 @@ def test_what_is_there_is_kept_only_if_it_is_whole(loaded, memory, picture, code
         memory.pipe_file(f"/out/{name}.nic", data)
     items = [Item(n, f"{name}.png", f"{name}.nic", True) for n, name in enumerate("abc")]
     kept, *made = done(Coder(order("memory://in", "memory://out")), *items)
-    assert (kept.line, kept.error, kept.told) == ("", "", ["memory://out/a.nic  skipped, exists"])
+    assert (kept.line, kept.error, kept.notices) == ("", "", ["memory://out/a.nic  skipped, exists"])
     assert all(receipt.line for receipt in made)
-    assert made[0].told[0].startswith("nic: warning: memory://out/b.nic: exists, but is made again: tile 0")
+    assert (
+        made[0].notices[0].startswith("nic: warning: memory://out/b.nic: exists, but is made again: tile 0")
+    )
     assert all(memory.cat_file(f"/out/{name}.nic") == coded for name in "abc")
-    back = Coder(order("memory://out", "memory://back", wish=None))
+    back = Coder(order("memory://out", "memory://back", target_rate=None))
     memory.pipe_file("/back/a.png", picture.read_bytes())
     memory.pipe_file("/back/b.png", picture.read_bytes()[:-9])
     first, second = done(back, *(Item(n, f"{x}.nic", f"{x}.png", True) for n, x in enumerate("ab")))
@@ -105,7 +108,7 @@ def test_no_model_stops_the_batch(memory, picture):
     memory.pipe_file("/in/a.png", picture.read_bytes())
     place = order("memory://in", "memory://out")
     chosen = settings.load(model="nobody", device="cpu")
-    coder = Coder(Order(place.source, place.target, chosen, place.wish, None, False))
+    coder = Coder(Order(place.source, place.target, chosen, place.target_rate, None, False))
     (receipt,) = done(coder, Item(0, "a.png", "a.nic", False))
     assert (receipt.stops, receipt.code) == (True, 4)
 
@@ -128,9 +131,9 @@ def test_places_of_a_store(memory, picture):
 
 
 def settled(work, capsys, count=6):
-    tally = loop.Tally(console := Console(), console.say, loop.Failure, False, lambda n: None)
+    tally = runner.Tally(console := Console(), console.say, runner.Failure, False, lambda n: None)
     items = [Item(n, f"{n}.png", f"{n}.nic", False) for n in range(count)]
-    batch.settle(items, order("in", "out"), tally, work)
+    archive.settle(items, order("in", "out"), tally, work)
     return tally.end(count), capsys.readouterr().err.splitlines()
 
 

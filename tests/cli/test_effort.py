@@ -16,7 +16,7 @@ from PIL import Image
 
 from nic_cli.container.file import unpack
 from nic_cli.transform.research.systems import SYSTEMS
-from nic_cli.zoo.importing import import_model
+from nic_cli.zoo.checkpoint_import import import_model
 from tests.transform.research import weights
 
 from .conftest import spawn

@@ -88,37 +88,37 @@ def test_huge_pictures_come_out_the_same(nic, picture, packed, monkeypatch, targ
 def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
     tried, said = [], []
 
-    def work(finer):
-        tried.append(finer)
-        if finer < 8:
+    def work(divisor):
+        tried.append(divisor)
+        if divisor < 8:
             raise MemoryError
         return "done"
 
-    assert retry.patiently(work, said.append) == "done"
+    assert retry.with_less_memory(work, said.append) == "done"
     assert tried == [1, 2, 4, 8] and len(said) == 1
 
-    def reading(finer):
-        tried.append(finer)
-        if finer < 2:
+    def reading(divisor):
+        tried.append(divisor)
+        if divisor < 2:
             raise NicError("photo.tif: not enough memory to read it") from MemoryError()
         return "read"
 
-    assert retry.patiently(reading, said.append) == "read" and tried[-2:] == [1, 2]
+    assert retry.with_less_memory(reading, said.append) == "read" and tried[-2:] == [1, 2]
 
-    def hopeless(finer):
-        tried.append(finer)
+    def hopeless(divisor):
+        tried.append(divisor)
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(RuntimeError, match="allocate"):
-        retry.patiently(hopeless, said.append)
+        retry.with_less_memory(hopeless, said.append)
     assert tried[-1] == retry.FINEST
 
-    def broken(finer):
-        tried.append(finer)
+    def broken(divisor):
+        tried.append(divisor)
         raise ValueError("something else")
 
     with pytest.raises(ValueError, match="something else"):
-        retry.patiently(broken, said.append)
+        retry.with_less_memory(broken, said.append)
     assert tried[-1] == 1
 
 
@@ -131,7 +131,7 @@ def test_fewer_rows_at_a_time_give_the_same_file_and_picture(nic, picture, packe
         return work(16)
 
     for module in ("encoding", "decoding"):
-        monkeypatch.setattr(f"nic_cli.jobs.{module}.patiently", finely)
+        monkeypatch.setattr(f"nic_cli.jobs.{module}.with_less_memory", finely)
     assert nic("encode", picture, "-o", "fine.nic").code == 0
     assert Path("fine.nic").read_bytes() == packed.read_bytes()
     assert nic("decode", packed, "-o", "fine.png").code == 0

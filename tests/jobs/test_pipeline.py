@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from nic_cli.errors import DamagedFile
-from nic_cli.jobs import loop
-from nic_cli.jobs.loop import Report
+from nic_cli.jobs import runner
 from nic_cli.jobs.plan import Job
+from nic_cli.jobs.runner import Report
 from nic_cli.terminal.console import Console
 from tests.cli.conftest import damaged
 
@@ -61,7 +61,7 @@ class Steps:
 def run(steps, capsys, names="abcdef", **options):
     jobs = [Job(Path(f"{name}.in"), Path(f"{name}.out")) for name in names]
     console = Console(verbose=True)
-    code = loop.run(jobs, steps, console, show=console.say, **options)
+    code = runner.run(jobs, steps, console, show=console.say, **options)
     return code, capsys.readouterr().err.splitlines()
 
 
@@ -136,7 +136,7 @@ def test_what_no_other_could_do_better_ends_the_batch(capsys):
     class Hopeless(Steps):
         def code(self, name):
             if name == "b":
-                raise loop.Stop(DamagedFile("no model"))
+                raise runner.Stop(DamagedFile("no model"))
             return super().code(name)
 
     steps = Hopeless()

@@ -9,7 +9,7 @@ import pytest
 
 from nic_cli.errors import OutputExists, UsageError
 from nic_cli.jobs.plan import Job, check_free, plan
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 
 PICTURES = frozenset({".png", ".jpg"})
 
@@ -154,4 +154,4 @@ def test_existing_outputs(tree):
     ],
 )
 def test_names_are_shown_on_one_harmless_line(name, printed):
-    assert shown(name) == printed == shown(Path(name))
+    assert printable(name) == printed == printable(Path(name))

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from nic_cli.errors import UsageError
 from nic_cli.train.adversary import FORMS, Adversarial, Adversary, scaled
 from nic_cli.train.critics import CRITICS
+from nic_cli.train.distributed import ProcessGroup
 from nic_cli.train.loop import Loop
 from nic_cli.train.projected import STAGES, Backbone
 from nic_cli.train.recipe import Phase, Recipe
-from nic_cli.train.team import Team
 
 from .test_training import TINY, pictures, ready, recipe
 
@@ -27,7 +27,7 @@ LATENT = 24
 def players(**changed):
     torch.manual_seed(0)
     given = replace(Adversarial(alone=0, ramp=0, share=(1.0,), rate=1e-3), **changed)
-    return Adversary(given, LATENT, 6.0, Team())
+    return Adversary(given, LATENT, 6.0, ProcessGroup())
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_game_stopped_and_resumed_goes_on_exactly(recipe, tmp_path):
     for name, tensor in whole.task.state().items():
         assert torch.equal(tensor, second.task.state()[name]), name
     again = replace(given, init=str(tmp_path / "whole" / "critics.safetensors"))
-    known = Adversary(again, LATENT, 6.0, Team()).critics.state_dict()
+    known = Adversary(again, LATENT, 6.0, ProcessGroup()).critics.state_dict()
     assert all(torch.equal(t, known[n]) for n, t in whole.task.adversary.critics.state_dict().items())
 
 

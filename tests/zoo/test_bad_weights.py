@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from nic_cli.errors import ModelError
 from nic_cli.zoo.folder import read_folder
-from nic_cli.zoo.table import CONFIG, TABLE, WEIGHTS, File
+from nic_cli.zoo.registry import CONFIG, TABLE, WEIGHTS, File
 
 from .conftest import kept, refused
 
@@ -175,7 +175,7 @@ def test_integers_that_fail_the_self_test(nic, tiny_folder):
 
 
 def test_a_file_that_grows_over_the_limit_is_not_read(tiny_folder, monkeypatch):
-    monkeypatch.setitem(__import__("nic_cli.zoo.table").zoo.table.LIMITS, WEIGHTS, 1000)
+    monkeypatch.setitem(__import__("nic_cli.zoo.registry").zoo.registry.LIMITS, WEIGHTS, 1000)
     with pytest.raises(ModelError, match="larger than 1000 bytes"):
         read_folder(tiny_folder)
 

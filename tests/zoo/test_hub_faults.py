@@ -14,7 +14,7 @@ import pytest
 from nic_cli.errors import ModelError
 from nic_cli.zoo import fetch, pull
 from nic_cli.zoo.find import find
-from nic_cli.zoo.table import TABLE, WEIGHTS
+from nic_cli.zoo.registry import TABLE, WEIGHTS
 
 from ..cli.conftest import ROOT
 from .conftest import kept, refused

@@ -15,8 +15,8 @@ from nic_cli.errors import ModelError, UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.transform.research.config import LATENT, ResearchConfig
 from nic_cli.transform.research.systems import SYSTEMS
+from nic_cli.zoo.checkpoint_import import import_model
 from nic_cli.zoo.checkpoints import read_checkpoint
-from nic_cli.zoo.importing import import_model
 from nic_cli.zoo.load import load
 from tests.transform.research import weights
 

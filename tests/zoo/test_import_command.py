@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from nic_cli.transform.research.systems import SYSTEMS
-from nic_cli.zoo import places
+from nic_cli.zoo import directories
 from tests.transform.research import weights
 
 
@@ -74,12 +74,12 @@ def test_a_model_of_one_rate_is_encoded_without_naming_it(nic, checkpoint, pictu
 def test_what_cannot_be_imported_is_refused_in_one_line(nic, checkpoint, arguments, code, words):
     done = nic("models", "import", *(str(checkpoint) if a == "FILE" else a for a in arguments), "-Q")
     assert done.code == code and words in done.err and len(done.err.splitlines()) == 1
-    assert not list(places.user_models().glob("*"))
+    assert not list(directories.user_models().glob("*"))
 
 
 def test_an_id_that_is_not_that_of_the_tensors_is_found(nic, checkpoint):
     assert nic("models", "import", "qvrf", str(checkpoint)).code == 0
-    config = places.own("qvrf") / "config.json"
+    config = directories.own("qvrf") / "config.json"
     said = json.loads(config.read_text())
     config.write_text(json.dumps({**said, "id": "0" * 16}))
     done = nic("models", "verify", "qvrf")

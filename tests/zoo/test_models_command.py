@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nic_cli.zoo import find, places
-from nic_cli.zoo.table import CARD, CONFIG, TABLE, WEIGHTS, Entry, File
+from nic_cli.zoo import directories, find
+from nic_cli.zoo.registry import CARD, CONFIG, TABLE, WEIGHTS, Entry, File
 
 from ..cli.conftest import python
 from .conftest import kept, refused
@@ -117,7 +117,7 @@ def test_path_is_the_folder_and_nothing_else(nic, known):
     nic("models", "pull", "tiny")
     folder = Path(nic("models", "path", "tiny").out.decode().rstrip("\n"))
     assert (folder / WEIGHTS).is_file() and folder.name == known.commit
-    assert nic("models", "path", "iris").out.decode() == f"{places.embedded('iris')}\n"
+    assert nic("models", "path", "iris").out.decode() == f"{directories.embedded('iris')}\n"
 
 
 def test_verify_names_every_hash_and_the_id(nic, known):
@@ -175,7 +175,7 @@ def test_what_the_client_fetched_before_is_found_and_checked(nic, hub, known, ti
 def test_rm_never_takes_the_embedded_model_or_a_folder(nic, tiny_folder):
     refused(nic("models", "rm", "iris"), 2, "comes with nic")
     refused(nic("models", "rm", tiny_folder), 2, "folder of yours")
-    assert (places.embedded("iris") / WEIGHTS).is_file() and (tiny_folder / WEIGHTS).is_file()
+    assert (directories.embedded("iris") / WEIGHTS).is_file() and (tiny_folder / WEIGHTS).is_file()
 
 
 def test_a_folder_becomes_a_model_of_ones_own(nic, tiny_folder, place):

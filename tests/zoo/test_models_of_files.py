@@ -13,7 +13,7 @@ import nic_cli
 from nic_cli.container.file import pack, unpack
 from nic_cli.errors import ModelError
 from nic_cli.zoo.load import load, shared
-from nic_cli.zoo.table import TABLE, Entry
+from nic_cli.zoo.registry import TABLE, Entry
 
 from .conftest import refused, tiny_files
 

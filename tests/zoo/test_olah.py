@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nic_cli.zoo.files import hashes
-from nic_cli.zoo.table import TABLE, Entry, File
+from nic_cli.zoo.registry import TABLE, Entry, File
 
 from .conftest import refused
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from nic_cli.zoo import fetch
-from nic_cli.zoo.table import CARD, CONFIG, TABLE, WEIGHTS, Entry, File
+from nic_cli.zoo.registry import CARD, CONFIG, TABLE, WEIGHTS, Entry, File
 
 from .conftest import refused
 

@@ -29,7 +29,7 @@ class Metric:
 
     extra: needs something that does not come with the program, a package or weights. best: the
     value of equal pictures where both sides of it are worse; `higher_is_better` then says nothing.
-    of_sets: `load` gives not a function of two pictures but a `Crowd`, new each time.
+    of_sets: `load` gives not a function of two pictures but a `SetMetric`, new each time.
     """
 
     name: str
@@ -49,7 +49,7 @@ def named(names: Sequence[str]) -> dict[str, Measure]:
     return {name: METRICS[name].load() for name in names if not METRICS[name].of_sets}
 
 
-class Crowd(Protocol):
+class SetMetric(Protocol):
     """A metric of a whole set of pictures."""
 
     def add(self, wanted: NDArray[Any], found: NDArray[Any]) -> None:
@@ -90,7 +90,7 @@ def _perceptual() -> Measure:
     return Perceptual(path)
 
 
-def _kid() -> Crowd:
+def _kid() -> SetMetric:
     path = weights()
     from nic_cli.bench.metrics.kid import PatchKid
 

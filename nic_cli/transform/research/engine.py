@@ -128,21 +128,21 @@ class Engine:
         self,
         strips: Iterable[Tensor],
         q: float,
-        made: float,
-        shown: float,
-        finer: int = 1,
+        b_encoded: float,
+        b_decoded: float,
+        divisor: int = 1,
         origin: Origin = START,
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of latents [1, h, W/16, latent] -> strips of pixels [h', W, 3] in about 0..1.
 
-        finer: so many times fewer latents are taken at a time. origin: of no use, these show no noise.
+        divisor: so many times fewer latents are taken at a time. origin: of no use, these show no noise.
         """
         system = self.system(q)
         rows: Iterator[Tensor] = iter(strips)
         last = len(system.decoder_reach) - 1
         for part, reach in enumerate(system.decoder_reach):
-            run = _channels_first(lambda x, part=part: system.decode(part, x, q, shown))  # type: ignore[misc]
-            rows = banded(rows, run, 1, reach, AREA // 256 // finer * (1 if part == last else 4))
+            run = _channels_first(lambda x, part=part: system.decode(part, x, q, b_decoded))  # type: ignore[misc]
+            rows = banded(rows, run, 1, reach, AREA // 256 // divisor * (1 if part == last else 4))
         for strip in rows:
             yield strip[0].float().cpu().numpy()
 
@@ -155,8 +155,8 @@ class Engine:
             values = iter([values for _, values in symbols.parts])
             height, width = y.shape[1:3]
             _, r, latents = self.parse(lambda _, v=values: next(v), symbols.notes, height, width, q, 0.0)  # type: ignore[misc]
-            shown = np.concatenate(list(self.synthesise([latents()], q, 0.0, 0.0)))
-            if not np.array_equal(r, symbols.r) or not np.isfinite(shown).all():
+            b_decoded = np.concatenate(list(self.synthesise([latents()], q, 0.0, 0.0)))
+            if not np.array_equal(r, symbols.r) or not np.isfinite(b_decoded).all():
                 raise ModelError(f"the self-test fails at q {q:g}: these weights do not code a picture")
 
     def _first(self, q: float) -> int:

@@ -21,7 +21,7 @@ from nic_cli.tiles.grid import extended
 from nic_cli.transform.research import engine as engines
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import SYSTEMS
-from nic_cli.zoo.importing import import_model
+from nic_cli.zoo.checkpoint_import import import_model
 from nic_cli.zoo.load import load
 from tests.transform.research import weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def shown(path: Path | str) -> str:
+def printable(path: Path | str) -> str:
     r"""`path` on one line, with control codes, odd spaces and undecodable bytes as `\n`, `\x1b`, `\u202e`."""
     return "".join(c if c.isprintable() else _escaped(c) for c in str(path))
 

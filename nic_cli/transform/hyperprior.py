@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nic_cli.transform.conditioning import interpolate
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.dials import interpolate
 from nic_cli.transform.layers import Block, Dense, shuffle, unshuffle, widened
 
 

@@ -68,7 +68,7 @@ class Step(nn.Module):
         return torch.reshape(y, (n, -1, self.tail.weight.shape[0], h, w)).sum(1).permute(0, 2, 3, 1)
 
 
-class Context(nn.Module):
+class ContextModel(nn.Module):
     """Runs the phases; what a phase's latents turn out to be is the caller's business."""
 
     def __init__(self, config: ModelConfig) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nic_cli.bench.codecs import Codec
-from nic_cli.bench.metrics import METRICS, Crowd
+from nic_cli.bench.metrics import METRICS, SetMetric
 from nic_cli.bench.rows import Curve, Row
 
 
-class Crowds:
+class SetMetrics:
     """One gathering a metric, curve and setting."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
-        self._found: dict[tuple[str, str, str], Crowd] = {}
+        self._found: dict[tuple[str, str, str], SetMetric] = {}
 
     def see(self, codec: Codec, wanted: NDArray[Any], found: NDArray[Any]) -> None:
         """Take in one picture and what a codec made of it."""

@@ -11,7 +11,7 @@ import torch
 from nic_cli.losses.loudness import energies, loudness
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import shuffle
-from nic_cli.transform.noise import (
+from nic_cli.transform.noise_injection import (
     BANDS,
     COLOURS,
     OCTAVES,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class ProcessGroup:
     """rank: which of `count` processes this is. device: where it computes."""
 
     rank: int = 0
@@ -22,7 +22,7 @@ class Team:
     device: str = "cpu"
 
     @classmethod
-    def join(cls, device: str) -> Team:
+    def join(cls, device: str) -> ProcessGroup:
         """Meet the others if torchrun says that there are any."""
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count == 1:

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.transform.context import merged, phase_of
-from nic_cli.transform.dials import lambda_of
+from nic_cli.transform.conditioning import lambda_of
+from nic_cli.transform.context_model import merged, phase_of
+from nic_cli.transform.low_rank import MIDDLE
 from nic_cli.transform.network import Network, gaussian_bits
-from nic_cli.transform.realism import MIDDLE
 from nic_cli.transform.structure import Structure
 from nic_cli.types import IndexArray, IntArray
 
@@ -34,7 +34,7 @@ REACH = 2
 a millionth of the squared change that it makes lies beyond 2."""
 EDGE = 1e-4  # how near a residual comes to an integer, where the slope of the chances has a pole
 
-Told = Callable[[], None]
+StepCallback = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Window:
     y: [1, h, w, latent] as analysed. z: [h/4, w/4, hyper], and the tables of the residuals, [h, w, latent],
     that follow from it. around: [1, H, W, latent], the latents that a decoder has of the tile and a halo.
     row, column: where the tile begins in it. wanted: [H', W', 3] in 0..1, the pixels of `around` that belong
-    to the picture. beside: windows that are searched at once, and share the memory.
+    to the picture. concurrent: windows that are searched at once, and share the memory.
     """
 
     y: Tensor
@@ -54,7 +54,7 @@ class Window:
     row: int
     column: int
     wanted: NDArray[np.float32]
-    beside: int = 1
+    concurrent: int = 1
 
     def with_tile(self, latents: Tensor) -> Tensor:
         """`around` with other latents [1, h, w, latent] in place of the tile."""
@@ -64,10 +64,12 @@ class Window:
         return around
 
 
-def search(network: Network, window: Window, q: float, b: float, steps: int, seed: int, told: Told) -> Tensor:
+def search(
+    network: Network, window: Window, q: float, b: float, steps: int, seed: int, on_step: StepCallback
+) -> Tensor:
     """Better latents [1, h, w, latent] for the tile than `window.y`, with its hyper-latents as they are.
 
-    seed: of the chances. told: called after each step; whatever it raises ends the search.
+    seed: of the chances. on_step: called after each step; whatever it raises ends the search.
     Hyper-latents were tried too, with their own noise: it spoils the means and scales of all residuals
     under them, and lost 0.8 to 2 % of rate.
     """
@@ -95,7 +97,7 @@ def search(network: Network, window: Window, q: float, b: float, steps: int, see
         optimiser.zero_grad()
         torch.autograd.backward((bits, latents), (None, seen.grad))
         optimiser.step()
-        told()
+        on_step()
     better: Tensor = y.detach() / inward
     return better
 
@@ -138,7 +140,7 @@ def _parts(window: Window, b: float) -> Iterator[_Part]:
 
     On each side a part sees rows that are not its own, as far as a latent reaches all but entirely.
     """
-    rows = max(LEAST_ROWS, PIXELS // (UNIT * UNIT * window.around.shape[2] * window.beside))
+    rows = max(LEAST_ROWS, PIXELS // (UNIT * UNIT * window.around.shape[2] * window.concurrent))
     count = -(-window.around.shape[1] // rows)
     edges = [round(i * window.around.shape[1] / count) for i in range(count + 1)]
     wanted = torch.tensor(window.wanted, device=window.around.device)[None]

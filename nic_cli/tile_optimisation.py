@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from nic_cli.coded import code
 from nic_cli.limits import SEARCH_STEPS
+from nic_cli.tile_coding import code
 from nic_cli.tiles import halo
 from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
-from nic_cli.transform.dials import lambda_of
+from nic_cli.transform.conditioning import lambda_of
+from nic_cli.transform.latent_optimisation import REACH, Distortion, Window
+from nic_cli.transform.low_rank import MIDDLE
 from nic_cli.transform.native import Native
-from nic_cli.transform.realism import MIDDLE
-from nic_cli.transform.search import REACH, Distortion, Window
 from nic_cli.types import Header, IndexArray, IntArray, Region, Symbols, TileStream
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from nic_cli.zoo.load import Model
 
-BESIDE = 4  # threads from which on two windows are searched at once
+CONCURRENT_FROM = 4  # threads from which on two windows are searched at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Row:
     plane: Tensor
 
 
-class Searching:
+class TileOptimiser:
     """The search over all tiles of a picture, as one object for the threads that share it."""
 
     def __init__(self, model: Model, header: Header, effort: int, progress: Progress | None) -> None:
@@ -65,15 +65,17 @@ class Searching:
         self._model, self._engine, self._header = model, model.engine, header
         self._steps, self._dials = SEARCH_STEPS[effort], (header.q, header.b)
         self._grid = Grid(header.width, header.height, header.tile)
-        several = torch.get_num_threads() >= BESIDE and model.device == "cpu" and self._grid.count > 1
-        self._beside = 2 if several else 1
+        several = (
+            torch.get_num_threads() >= CONCURRENT_FROM and model.device == "cpu" and self._grid.count > 1
+        )
+        self._concurrent = 2 if several else 1
         self._progress, self._done, self._lock = progress, 0, threading.Lock()
         self._ended = False
 
     def __call__(self, tiles: Iterator[Tensor], pixels: halo.Kept) -> Iterator[TileStream]:
         """Tiles of latents [1, h, w, C] in raster order, and rows that they come from -> their streams."""
         threads = torch.get_num_threads()
-        workers = self._beside
+        workers = self._concurrent
         pool = ThreadPoolExecutor(workers, "search", torch.set_num_threads, (threads // workers,))
         number, above = 0, None
         rows = (self._row(regions, tiles) for regions in self._grid.rows())
@@ -111,7 +113,7 @@ class Searching:
         latents = torch.cat(halo.seen(planes, region.y, around), 1)
         place = region.y - around.y, region.x - around.x
         return Window(
-            tile.y, tile.z, tile.tables, latents, *place, halo.pixels_of(pixels, around), self._beside
+            tile.y, tile.z, tile.tables, latents, *place, halo.pixels_of(pixels, around), self._concurrent
         )
 
     def _better(self, seen: Callable[[_Plain], Window], tile: _Plain, number: int) -> TileStream:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.layers import Block
-from nic_cli.transform.realism import BlockUpdate, share_of
+from nic_cli.transform.low_rank import BlockLowRankUpdate, update_share
 
 LAMBDA_LOW = 45.0  # weight of the distortion (squared error of pixels in 0..1) against bpp at q = 0
 START = 0.83  # ln(0.342 sqrt(lambda)) at q = 0: a step near 1/8 of an orthonormal coefficient at mid rate
@@ -55,7 +55,7 @@ class Gains(nn.Module):
         return inward[:, None, None, :], outward[:, None, None, :]
 
 
-class Conditioned(nn.Module):
+class ConditionedBlock(nn.Module):
     """A block whose depthwise outputs are scaled and shifted by one or two realisms.
 
     That costs nothing, since both fold into the depthwise layer. rank: over 0, the last realism
@@ -67,7 +67,7 @@ class Conditioned(nn.Module):
         self.block = Block(width)
         self.scale = nn.Parameter(torch.ones(*anchors, width))
         self.shift = nn.Parameter(torch.zeros(*anchors, width))
-        self.realism = BlockUpdate(width, rank) if rank else None
+        self.realism = BlockLowRankUpdate(width, rank) if rank else None
 
     def forward(self, x: Tensor, *b: Tensor) -> Tensor:
         """x: [N, H, W, C]; b: [1] for each axis of anchors, one realism for the whole batch, in 0..1."""
@@ -85,7 +85,7 @@ class Conditioned(nn.Module):
             scale, shift = interpolate(scale, at, 1.0)[0], interpolate(shift, at, 1.0)[0]
         weights = self.block.weights
         if self.realism is not None:
-            share = share_of(b[-1])
+            share = update_share(b[-1])
             weights = tuple(w + share * change for w, change in zip(weights, self.realism(), strict=True))
         kernel, bias, *rest = weights
         return kernel * scale[:, None, None, None], bias * scale + shift, *rest
@@ -95,7 +95,7 @@ class Conditioned(nn.Module):
 def tie(network: nn.Module, top: float) -> None:
     """Give all realisms above `top`, the highest that was trained, what the anchor there has."""
     for module in network.modules():
-        if not isinstance(module, (Gains, Conditioned)):
+        if not isinstance(module, (Gains, ConditionedBlock)):
             continue
         for p in module.parameters(recurse=False):
             axes = 1 if isinstance(module, Gains) else p.ndim - 1

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 MIDDLE = 0.5  # up to here b turns between squared error and structure, from here on towards realism
 
 
-def share_of(shown: Tensor) -> Tensor:
+def update_share(b_decoded: Tensor) -> Tensor:
     """How much of an update is mixed in at the realism shown [1]: 0 up to b = 0.5, 1 at b = 1."""
-    return ((shown - MIDDLE) / (1 - MIDDLE)).clamp(0, 1)
+    return ((b_decoded - MIDDLE) / (1 - MIDDLE)).clamp(0, 1)
 
 
-def is_update(name: str) -> bool:
+def is_low_rank(name: str) -> bool:
     """Whether the parameter of this name belongs to what realisms over 0.5 change."""
     return "realism" in name.split(".")
 
 
-class Update(nn.Module):
+class LowRankUpdate(nn.Module):
     """A change of an [outputs, inputs] matrix, of a rank; none at first."""
 
     def __init__(self, outputs: int, inputs: int, rank: int) -> None:
@@ -37,16 +37,16 @@ class Update(nn.Module):
         return self.wide @ self.narrow
 
 
-class BlockUpdate(nn.Module):
+class BlockLowRankUpdate(nn.Module):
     """A change of each weight of a `Block`, in the order of `Block.weights`."""
 
     def __init__(self, width: int, rank: int) -> None:
         super().__init__()
         self.depthwise = nn.Parameter(torch.zeros(width, 1, 3, 3))
         self.depthwise_bias = nn.Parameter(torch.zeros(width))
-        self.expand = Update(2 * width, width, rank)
+        self.expand = LowRankUpdate(2 * width, width, rank)
         self.expand_bias = nn.Parameter(torch.zeros(2 * width))
-        self.reduce = Update(width, 2 * width, rank)
+        self.reduce = LowRankUpdate(width, 2 * width, rank)
         self.reduce_bias = nn.Parameter(torch.zeros(width))
 
     def forward(self) -> tuple[Tensor, ...]:

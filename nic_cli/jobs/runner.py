@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from nic_cli.jobs import pipeline
+from nic_cli.jobs.outcome import Failure, Report, Stop
 from nic_cli.jobs.plan import STREAM, Job
-from nic_cli.jobs.report import Failure, Report, Stop
-from nic_cli.storage.naming import shown
+from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
 from nic_cli.terminal.console import Console, complain
 
@@ -44,10 +44,12 @@ class Tally:
     skipped: int = 0
     codes: list[int] = field(default_factory=list)  # of the failures
 
-    def settle(self, job: Named, outcome: Callable[[], Report | None], told: Console | None = None) -> bool:
+    def settle(
+        self, job: Named, outcome: Callable[[], Report | None], buffered: Console | None = None
+    ) -> bool:
         """Report what `outcome` gives or raises for the next job; say whether the batch goes on.
 
-        told: where lines about this job were held until its turn.
+        buffered: where lines about this job waited until its turn.
         """
         try:
             report = outcome()
@@ -56,10 +58,10 @@ class Tally:
         except Exception as error:
             if failures.interrupted():
                 raise KeyboardInterrupt from error
-            _release(told)
+            _release(buffered)
             self.codes.append(_fail(job, error, self.console, self.failed))
         else:
-            _release(told)
+            _release(buffered)
             self._tell(report)
         self.bar(self._tried)
         return not (self.codes and self.fail_fast)
@@ -119,14 +121,14 @@ def _fail(
 ) -> int:
     line, code = failures.explain(error)
     failures.trace(error)
-    name = "standard input" if job.source is None else shown(job.source)
-    names = [name] if job.target is None else [name, shown(job.target)]
+    name = "standard input" if job.source is None else printable(job.source)
+    names = [name] if job.target is None else [name, printable(job.target)]
     # Stages that are given bytes cannot know whose they were.
     complain(line if any(known in line for known in names) else f"{name}: {line}")
     console.record(failed(STREAM if job.source is None else str(job.source), line, code))
     return code
 
 
-def _release(told: Console | None) -> None:
-    if told is not None:
-        told.release()
+def _release(buffered: Console | None) -> None:
+    if buffered is not None:
+        buffered.release()

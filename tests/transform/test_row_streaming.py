@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nic_cli.transform.conditioning import ConditionedBlock
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.dials import Conditioned
+from nic_cli.transform.low_rank import LowRankUpdate
 from nic_cli.transform.network import Network
-from nic_cli.transform.noise import seeded
-from nic_cli.transform.realism import Update
+from nic_cli.transform.noise_injection import seeded
 from nic_cli.types import Origin
 
 MADE = torch.tensor([0.75])
@@ -20,10 +20,10 @@ def network():
     torch.manual_seed(0)
     network = Network(ModelConfig("test", realism_rank=4, noise=16)).requires_grad_(False)
     for module in network.modules():
-        if isinstance(module, Conditioned):  # so that each realism is another network
+        if isinstance(module, ConditionedBlock):  # so that each realism is another network
             module.scale.add_(torch.randn_like(module.scale), alpha=0.3)
             module.shift.add_(torch.randn_like(module.shift), alpha=0.3)
-        if isinstance(module, Update):
+        if isinstance(module, LowRankUpdate):
             torch.nn.init.normal_(module.wide, std=0.02)
     return network
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.transform.layers import LEAK, Dense
-from nic_cli.transform.realism import share_of
+from nic_cli.transform.low_rank import update_share
 
 CELL = 8  # pixels a side: the fine blocks see one position of it
 OCTAVES, DIRECTIONS = 3, 3
@@ -118,9 +118,9 @@ class Injected:
     """The same by rows, at one rate, realism and place: each call goes on where the last one ended."""
 
     def __init__(
-        self, layer: NoiseInjection, q: Tensor, shown: Tensor, seed: int, row: int, column: int
+        self, layer: NoiseInjection, q: Tensor, b_decoded: Tensor, seed: int, row: int, column: int
     ) -> None:
-        self.layer, self.q, self.share = layer, q, share_of(shown)
+        self.layer, self.q, self.share = layer, q, update_share(b_decoded)
         self.seed, self.row, self.column = seed, row, column
 
     def __call__(self, h: Tensor) -> Tensor:
@@ -152,13 +152,13 @@ def haar(x: Tensor) -> Tensor:
 def inverse_haar() -> Tensor:
     """[192, VALUES]: the cell of pixels in red, green and blue that a coefficient of each plane makes."""
     pixels = haar(torch.eye(CELL * CELL).reshape(-1, 1, CELL, CELL))[:, 0, 0]  # [64 pixels, 63]
-    made, octave_at = torch.zeros(CELL * CELL, 3, VALUES), 0
+    b_encoded, octave_at = torch.zeros(CELL * CELL, 3, VALUES), 0
     for octave, side in enumerate(SIDES):
         count = DIRECTIONS * side * side
         of_plane = pixels[:, octave_at : octave_at + count]
         start = sum(BANDS * s * s for s in SIDES[:octave])
         for plane, colour in enumerate(COLOURS):
             there = slice(start + plane * count, start + (plane + 1) * count)
-            made[:, :, there] = of_plane[:, None] * torch.tensor(colour)[None, :, None]
+            b_encoded[:, :, there] = of_plane[:, None] * torch.tensor(colour)[None, :, None]
         octave_at += count
-    return made.reshape(CELL * CELL * 3, VALUES)
+    return b_encoded.reshape(CELL * CELL * 3, VALUES)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from nic_cli.bench.codecs import Codec
-from nic_cli.bench.crowds import Crowds
 from nic_cli.bench.curves import curves
 from nic_cli.bench.metrics import METRICS, Metric, named
 from nic_cli.bench.rows import Row
+from nic_cli.bench.set_metrics import SetMetrics
 
 
 class Total:
@@ -28,7 +28,7 @@ class Total:
 @pytest.fixture
 def crowds(monkeypatch):
     monkeypatch.setitem(METRICS, "total", Metric("total", "Total", "", False, False, Total, of_sets=True))
-    return Crowds(["total"])
+    return SetMetrics(["total"])
 
 
 def row(picture, setting, size, error=""):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nic_cli.errors import ModelError
-from nic_cli.transform import exact, selftest
+from nic_cli.transform import scale_network, selftest
 from nic_cli.transform.config import ModelConfig
 
 CONFIG = ModelConfig("test")
@@ -17,7 +17,7 @@ CONFIG = ModelConfig("test")
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(3)
-    network = exact.ScaleNetwork(CONFIG).requires_grad_(False)
+    network = scale_network.ScaleNetwork(CONFIG).requires_grad_(False)
     network.q_bias.normal_()
     for name, p in network.named_parameters():  # busy enough that every clamp is met
         p.mul_(1.7 if "weight" in name else 1.0)
@@ -62,9 +62,9 @@ def by_integers(network, z, q):
     anchors = network.q_integers().long()
     bias = (anchors[low] * (step - part) + anchors[low + 1] * part) // step
     h = scaled(dense(z.long(), "entry"), i64["entry"][2] - 7, -32768, 32767)
-    h = block(exact.shuffle((h + bias).clamp(-32768, 32767), 2), "coarse")
+    h = block(scale_network.shuffle((h + bias).clamp(-32768, 32767), 2), "coarse")
     h = scaled(dense((h >> 3).clamp(-128, 127), "up"), i64["up"][2] - 3, -32768, 32767)
-    h = block(exact.shuffle(h, 2), "fine")
+    h = block(scale_network.shuffle(h, 2), "fine")
     return scaled(dense((h >> 3).clamp(-128, 127), "head"), i64["head"][2] + 1, 0, CONFIG.scales - 1)
 
 
@@ -72,7 +72,7 @@ def by_integers(network, z, q):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_floats_carry_the_integers_exactly(network, dtype, q):
     z = torch.randint(-127, 128, (1, 3, 2, CONFIG.hyper))
-    found = exact.Integers.of(network).to(dtype, "cpu")(z, q)
+    found = scale_network.Integers.of(network).to(dtype, "cpu")(z, q)
     assert torch.equal(found.long(), by_integers(network, z, q))
     assert found.unique().numel() > 20  # not a constant
 
@@ -80,7 +80,7 @@ def test_floats_carry_the_integers_exactly(network, dtype, q):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_and_batches_do_not_matter(network, threads):
     z = torch.randint(-20, 21, (1, 6, 5, CONFIG.hyper))
-    integers = exact.Integers.of(network)
+    integers = scale_network.Integers.of(network)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
@@ -91,7 +91,7 @@ def test_threads_and_batches_do_not_matter(network, threads):
 
 def test_ordinary_float_weights_would_not_agree(network):
     """The control: the same layers with unrounded weights differ between float32 and float64."""
-    integers = exact.Integers.of(network)
+    integers = scale_network.Integers.of(network)
     noise = {
         name: dataclasses.replace(layer, weight=layer.weight + torch.rand_like(layer.weight) * 0.3)
         for name, layer in integers.layers.items()
@@ -102,30 +102,30 @@ def test_ordinary_float_weights_would_not_agree(network):
 
 
 def test_sums_that_could_reach_2_24_are_refused(network):
-    layers = exact.Integers.of(network).layers
-    assert exact.prove(layers) < 2**24
+    layers = scale_network.Integers.of(network).layers
+    assert scale_network.prove(layers) < 2**24
     large = dataclasses.replace(layers["head"], bias=layers["head"].bias + 2.0**24)
     with pytest.raises(ModelError, match="2\\^24"):
-        exact.prove({**layers, "head": large})
+        scale_network.prove({**layers, "head": large})
 
 
 def test_integers_survive_the_model_file(network):
-    integers = exact.Integers.of(network)
-    again = exact.Integers.from_tensors(integers.tensors(), CONFIG)
+    integers = scale_network.Integers.of(network)
+    again = scale_network.Integers.from_tensors(integers.tensors(), CONFIG)
     z = torch.randint(-127, 128, (1, 4, 4, CONFIG.hyper))
     assert torch.equal(integers(z, 3.3), again(z, 3.3))
 
 
 def test_training_goes_on_from_stored_integers(network):
-    integers = exact.Integers.of(network)
-    other = exact.ScaleNetwork(CONFIG).requires_grad_(False)
+    integers = scale_network.Integers.of(network)
+    other = scale_network.ScaleNetwork(CONFIG).requires_grad_(False)
     other.take(integers)
     z = torch.randint(-127, 128, (1, 4, 4, CONFIG.hyper))
-    assert torch.equal(exact.Integers.of(other)(z, 1.1), integers(z, 1.1))
+    assert torch.equal(scale_network.Integers.of(other)(z, 1.1), integers(z, 1.1))
 
 
 def test_a_wrong_self_test_digest_is_refused(network):
-    integers = exact.Integers.of(network)
+    integers = scale_network.Integers.of(network)
     expected = selftest.digest(integers, CONFIG)
     said: list[str] = []
     assert selftest.carried(integers, CONFIG, expected, "cpu", said.append).q_bias.dtype == torch.float32
@@ -136,7 +136,7 @@ def test_a_wrong_self_test_digest_is_refused(network):
 
 
 def test_gradients_reach_every_weight():
-    network = exact.ScaleNetwork(CONFIG)
+    network = scale_network.ScaleNetwork(CONFIG)
     z = torch.randint(-3, 4, (2, 2, 2, CONFIG.hyper)).float()
     network(z, torch.tensor([1.0, 4.0])).square().mean().backward()
     for name, p in network.named_parameters():

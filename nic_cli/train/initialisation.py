@@ -13,8 +13,8 @@ from nic_cli.train.data import Pool
 from nic_cli.train.imported import Imported
 from nic_cli.train.recipe import IMPORTED, Given, Recipe
 from nic_cli.transform.layers import unshuffle
+from nic_cli.transform.low_rank import is_low_rank
 from nic_cli.transform.network import Network
-from nic_cli.transform.realism import is_update
 from nic_cli.zoo.folder import Parts, read_folder
 from nic_cli.zoo.load import folder_of
 
@@ -44,7 +44,7 @@ def _take(network: Network, parts: Parts) -> None:
     given = dict(parts.network.named_parameters())
     with torch.no_grad():
         for name, p in network.named_parameters():
-            own = name.startswith(("prior.", "scales.")) or (is_update(name) and name not in given)
+            own = name.startswith(("prior.", "scales.")) or (is_low_rank(name) and name not in given)
             if not own:
                 p.copy_(given[name])
         network.scales.take(parts.integers)
