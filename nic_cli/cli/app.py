@@ -1,4 +1,4 @@
-"""The Typer app: one function a command, called with no other error handling than `faults` has."""
+"""The Typer app: one function a command, called with no other error handling than `failures` has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 import typer.main
 
-from nic_cli.cli import batch, bench, decode, encode, info, models, train, verify
+from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
 from nic_cli.jobs import settings
 from nic_cli.version import __version__
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 for command in (encode.encode, decode.decode, info.info, verify.verify, bench.bench, train.train):
     app.command()(command)
 app.command(name="batch")(batch.run)
+app.command(name="help")(help.show)
 app.add_typer(models.app, name="models")
 
 

@@ -1,4 +1,4 @@
-"""The manual pages, made from the app: `python -m nic_cli.cli.manual man/` writes them.
+"""The manual pages, made from the app and from the topics: `python -m nic_cli.cli.manual man/` writes them.
 
 Options and their help come from the commands themselves, so that pages and program cannot part; a
 test compares the pages in `man/` with these. There are no dates and no versions in them.
@@ -13,9 +13,11 @@ from typing import Any
 
 import typer.main
 
-from nic_cli.cli import batch, bench, decode, encode, info, models, train, verify
+from nic_cli import manual
+from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
 from nic_cli.cli.app import app
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
+from nic_cli.manual import roff
 
 EXAMPLES = {
     "encode": encode.EXAMPLES,
@@ -26,7 +28,9 @@ EXAMPLES = {
     "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,
     "models": models.EXAMPLES,
+    "help": help.EXAMPLES,
 }
+MORE = {"train": "training", "bench": "comparing"}  # topics that stand in the page of a command
 STREAMS = (
     "Standard output carries data or JSON, the tables of nic info and nic models and the verdicts of nic "
     "verify, and nothing else; all that is told besides goes to standard error. A failure is one line there: "
@@ -65,24 +69,44 @@ COMPLETION = ("install_completion", "show_completion")  # Typer's own, and worde
 
 
 def pages() -> dict[str, str]:
-    """Make all pages: the text of each by the name of its file."""
+    """Make all pages: the text of each by the place of its file."""
     group: Any = typer.main.get_command(app)
-    made = {"nic.1": _main_page(group)}
+    made = {"man1/nic.1": _main_page(group), **_written_pages()}
     for name, command in group.commands.items():
         page = _group_page if hasattr(command, "commands") else _command_page
-        made[f"nic-{name}.1"] = page(name, command, sorted(group.commands))
+        made[f"man1/nic-{name}.1"] = page(name, command, sorted(group.commands))
     return made
+
+
+def _written_pages() -> dict[str, str]:
+    """Those that no command has."""
+    titles = {"nic(5)": "the format of .nic files", "nic(7)": "what one can do with nic"}
+    titles["nic-models(7)"] = "models, what is trusted, and checkpoints of researchers"
+    pages = {}
+    for page, title in titles.items():
+        name, section = page[:-3], int(page[-2])
+        topics = [topic for topic, where in manual.TOPICS.items() if where == page]
+        parts = [roff.head(name, section, title)]
+        parts += [line for topic in topics for line in roff.body(manual.source(topic), below=len(topics) > 1)]
+        parts.append(_section("SEE ALSO", ", ".join(_referred(p) for p in ("nic(1)", *titles) if p != page)))
+        pages[f"man{section}/{name}.{section}"] = "\n".join(parts) + "\n"
+    return pages
+
+
+def _referred(page: str) -> str:
+    return rf"\fB{_text(page[:-3])}\fR{page[-3:]}"
 
 
 def write(folder: Path) -> None:
     """Write all pages into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
 
 
 def _main_page(group: Any) -> str:
     commands = {f"nic-{name}(1)": _first_line(command) for name, command in group.commands.items()}
+    others = [_referred(f"nic-{name}(1)") for name in sorted(group.commands)]
     parts = [
         _head("nic", "a neural image codec"),
         _section("SYNOPSIS", r"\fBnic\fR [\fIOPTIONS\fR] \fICOMMAND\fR [\fIARGS\fR]..."),
@@ -91,7 +115,7 @@ def _main_page(group: Any) -> str:
         _section("OPTIONS", *_options(group.params)),
         *_ending(),
         _section("EXAMPLES", *_examples(encode.EXAMPLES[:1] + decode.EXAMPLES[:1] + info.EXAMPLES[:1])),
-        _section("SEE ALSO", ", ".join(rf"\fBnic\-{name}\fR(1)" for name in sorted(group.commands))),
+        _section("SEE ALSO", ", ".join([*map(_referred, ("nic(5)", "nic(7)", "nic-models(7)")), *others])),
     ]
     return "\n".join(parts) + "\n"
 
@@ -144,15 +168,14 @@ def _command_page(name: str, command: Any, names: list[str]) -> str:
         _section("OPTIONS", *_options(command.params)),
         *_ending(),
         _section("EXAMPLES", *_examples(EXAMPLES[name])),
+        *(roff.body(manual.source(MORE[name]), below=True) if name in MORE else ()),
         _section("SEE ALSO", ", ".join([r"\fBnic\fR(1)", *others])),
     ]
     return "\n".join(parts) + "\n"
 
 
 def _head(name: str, what: str) -> str:
-    said = what[:1].lower() + what[1:].rstrip(".")
-    title = _text(name.upper())
-    return f'.TH {title} 1 "" "nic" "nic manual"\n.SH NAME\n{_text(name)} \\- {_text(said)}'
+    return roff.head(name, 1, what[:1].lower() + what[1:].rstrip("."))
 
 
 def _ending() -> list[str]:
@@ -208,10 +231,7 @@ def _paragraphs(text: str) -> Iterator[str]:
         yield (".PP\n" if number else "") + _text(" ".join(paragraph.split()))
 
 
-def _text(text: str) -> str:
-    """Escape text for roff, which reads backslashes, hyphens and a first dot or quote in its own way."""
-    escaped = text.replace("\\", r"\e").replace("-", r"\-")
-    return r"\&" + escaped if escaped[:1] in (".", "'") else escaped
+_text = roff.escaped
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nic_cli import manual as topics
 from nic_cli.cli import manual
 from nic_cli.jobs.settings import CHECKS
 
@@ -19,29 +20,26 @@ REMEDY = "run: python -m nic_cli.cli.manual man/"
 
 def test_the_committed_pages_are_those_of_the_app():
     made = manual.pages()
-    committed = {path.name: path.read_text("utf-8") for path in (ROOT / "man").glob("*.1")}
+    pages = (ROOT / "man").rglob("*.*")
+    committed = {path.relative_to(ROOT / "man").as_posix(): path.read_text("utf-8") for path in pages}
     assert sorted(committed) == sorted(made), REMEDY
     for name, text in made.items():
         assert committed[name] == text, f"{name}: {REMEDY}"
 
 
-def test_there_is_a_page_for_each_command():
-    names = {
-        "nic.1",
-        "nic-encode.1",
-        "nic-decode.1",
-        "nic-info.1",
-        "nic-verify.1",
-        "nic-batch.1",
-        "nic-bench.1",
-        "nic-train.1",
-        "nic-models.1",
-    }
-    assert set(manual.pages()) == names
+COMMANDS = ("encode", "decode", "info", "verify", "batch", "bench", "train", "models", "help")
+
+
+def test_there_is_a_page_for_each_command_and_those_written_by_hand():
+    names = {"man1/nic.1", "man5/nic.5", "man7/nic.7", "man7/nic-models.7"}
+    assert set(manual.pages()) == names | {f"man1/nic-{name}.1" for name in COMMANDS}
 
 
 def test_every_page_has_its_sections():
-    for text in manual.pages().values():
+    for name, text in manual.pages().items():
+        if not name.startswith("man1"):
+            assert text.count("\n.SH ") > 3
+            continue
         for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES"):
             assert f"\n.SH {title}\n" in text
 
@@ -69,15 +67,38 @@ def test_roff_takes_nothing_for_a_command_of_its_own():
                 ".PP",
                 ".RS",
                 ".RE",
+                ".nf",
+                ".fi",
+                ".IP",
             )
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_renders_them_without_a_warning(tmp_path: Path):
     manual.write(tmp_path)
-    for page in sorted(tmp_path.glob("*.1")):
+    for page in sorted(tmp_path.rglob("nic*")):
         command = ["groff", "-man", "-Tascii", "-ww", str(page)]
         done = subprocess.run(command, capture_output=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         struck = re.sub(rb".\x08", b"", done.stdout)  # bold is printed twice over
-        assert b"EXIT STATUS" in struck
+        assert b"EXIT STATUS" in struck or page.suffix != ".1"
+
+
+def test_help_shows_the_same_text_without_man(nic):
+    listed = nic("help")
+    assert listed.code == 0 and all(topic in listed.out.decode() for topic in topics.TOPICS)
+    for topic, page in topics.TOPICS.items():
+        shown = nic("help", topic)
+        assert shown.code == 0 and not shown.err
+        name, section = page[:-3], page[-2]
+        roff = manual.pages()[f"man{section}/{name}.{section}"].replace("\\", "")
+        words = re.findall(r"[a-z]{6,}", shown.out.decode())
+        assert len(words) > 10 and all(word in roff for word in words)
+    assert b"--quality" in nic("help", "encode").out
+    wrong = nic("help", "nothing")
+    assert wrong.code == 2 and "archives" in wrong.err and len(wrong.lines) == 1
+
+
+def test_the_readme_is_read_in_one_sitting():
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 150 and max(map(len, lines)) <= 120
