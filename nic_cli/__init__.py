@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nic_cli.errors import NicError
 from nic_cli.types import Header
-from nic_cli.version import __version__
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from nic_cli.types import Container
 
+__version__ = "0.1.0"
 __all__ = ["Header", "NicError", "__version__", "decode", "encode", "info"]
 
 

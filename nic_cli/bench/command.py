@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nic_cli import __version__
 from nic_cli.bench import codecs as known
 from nic_cli.bench import curves, published
 from nic_cli.bench.curves import Delta
@@ -19,7 +20,6 @@ from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
 from nic_cli.bench.set_metrics import SetMetrics
 from nic_cli.errors import UsageError
 from nic_cli.types import Picture
-from nic_cli.version import __version__
 
 if TYPE_CHECKING:
     from nic_cli.zoo.load import Model

@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 import typer.main
 
+from nic_cli import __version__
 from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
 from nic_cli.jobs import settings
-from nic_cli.version import __version__
 
 app = typer.Typer(
     name="nic",

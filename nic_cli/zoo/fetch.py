@@ -16,12 +16,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from nic_cli.errors import ModelError, NicError
-from nic_cli.version import __version__
 
 SILENCE = 8.0  # seconds that the hub may say nothing
 SLOWEST, GRACE = 4096, 10.0  # bytes a second on average, asked for after so many seconds
@@ -185,7 +185,11 @@ def _go_online() -> None:
 def _headers() -> dict[str, str]:
     from huggingface_hub import constants, get_token
 
-    headers = {"user-agent": f"nic/{__version__}", "accept-encoding": "identity"}
+    try:
+        version = metadata.version("nic-cli")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        version = "unknown"
+    headers = {"user-agent": f"nic/{version}", "accept-encoding": "identity"}
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
     return headers | ({"authorization": f"Bearer {token}"} if token else {})
 
