@@ -1,4 +1,4 @@
-"""The search for a rate that gives a wanted size, and for a searched file that has it."""
+"""Rate control: the q whose file has a wanted size, with latent optimisation or without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles coded with effort: better latents are looked for, and kept where they cost less.
+"""Latent optimisation of a picture, tile by tile: better latents are kept where they cost less.
 
     tiles -> coded plainly, two rows of them at hand -> windows with a halo -> search -> coded again
 

@@ -1,4 +1,4 @@
-"""What the options of encode and decode add up to: how large, what is left out, what is seen."""
+"""Targets of encoding and decoding: the rate, the metadata that are left out, the view."""
 
 from __future__ import annotations
 

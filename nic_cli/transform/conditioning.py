@@ -1,4 +1,4 @@
-"""What the dials turn: gains around the quantiser by rate q and realism b, conditions of blocks by b.
+"""Conditioning on rate q and realism b: gains around the quantiser, scales and shifts within blocks.
 
 Gained variational autoencoders (Cui et al., CVPR 2021): y is multiplied before quantisation and
 by separate, learned gains after it, their logarithms interpolated linearly between anchors. Ours

@@ -1,4 +1,4 @@
-"""The search for better latents of one tile: stochastic Gumbel annealing through the frozen model.
+"""Latent optimisation of one tile: stochastic Gumbel annealing through the frozen model.
 
 The analysis guesses latents that are good on average; here they are optimised for the picture at
 hand, for bits plus distortion. Each step rounds every residual up or down by chance, the likelier
