@@ -40,9 +40,9 @@ from nic_cli.zoo.load import load
 
 # Picture of Kodak, left and top of 160 pixels, and what is there.
 PLACES = (
-    (13, 250, 330, "water"), (24, 330, 300, "wall"), (5, 330, 180, "tyres"), (8, 330, 270, "windows"),
-    (1, 180, 140, "bricks"), (20, 330, 210, "grass"), (21, 60, 330, "rocks"), (22, 300, 200, "barn"),
-    (14, 330, 220, "water"), (18, 180, 330, "dress"), (4, 180, 250, "skin"), (23, 160, 60, "plumage"),
+    (13, 250, 330, "water"), (24, 400, 250, "wall"), (5, 170, 300, "tyres"), (8, 250, 270, "windows"),
+    (1, 170, 160, "bricks"), (20, 560, 350, "grass"), (21, 130, 300, "rocks"), (22, 200, 70, "barn"),
+    (14, 600, 150, "water"), (18, 250, 430, "dress"), (4, 190, 330, "skin"), (23, 500, 300, "plumage"),
 )  # fmt: skip
 SIDE = 160
 PATCH, STEPS, BATCH = 64, 400, 64
