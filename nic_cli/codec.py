@@ -21,7 +21,7 @@ from nic_cli.image.alpha import pack_alpha, unpack_alpha
 from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
 from nic_cli.rate_control import closest, filled
 from nic_cli.tile_coding import code, parse
-from nic_cli.tiles import plane, strips
+from nic_cli.tiles import latent_plane, strips
 from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
 from nic_cli.types import (
@@ -140,7 +140,7 @@ def stream(
     placed = grid.meeting(window)
     tiles = (parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
     origin = Origin(window.x, window.y, file.symbols_crc(container))
-    latents = plane.joined(tiles, placed, window)
+    latents = latent_plane.joined(tiles, placed, window)
     rows = model.engine.synthesise(latents, header.q, header.b, shown, divisor, origin)
     inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
     pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
@@ -169,7 +169,7 @@ def _latents(
     if progress is not None:
         rows = strips.told(rows, progress, extended(header.height))
     grid = Grid(header.width, header.height, header.tile)
-    return plane.cut(engine.analyse(rows, header.q, header.b), grid)
+    return latent_plane.cut(engine.analyse(rows, header.q, header.b), grid)
 
 
 def _code(y: Tensor, header: Header, model: Model) -> TileStream:

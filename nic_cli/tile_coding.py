@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nic_cli.container.notes import pack_notes, unpack_notes
+from nic_cli.container.table_notes import pack_notes, unpack_notes
 from nic_cli.entropy import coder
 from nic_cli.errors import DamagedFile
 from nic_cli.types import Header, IntArray, Notes, Region, Symbols, TileStream

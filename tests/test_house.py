@@ -24,7 +24,7 @@ ROOMS = {  # library: the places that may import it
     "pillow_heif": ("image/plugins.py",),
     "pillow_jxl": ("image/plugins.py", "bench/codecs.py"),
     "tifffile": ("image/tiff.py",),
-    "huggingface_hub": ("zoo/fetch.py",),
+    "huggingface_hub": ("zoo/hub_client.py",),
     "torch": (
         "transform/",
         "codec.py",

@@ -15,7 +15,7 @@ from nic_cli.losses.perceptual import NETWORKS, Distance, Perceptual
 from nic_cli.losses.spectrum import spectrum
 from nic_cli.losses.texture import haar, texture
 from nic_cli.transform.planes import blurred, planes
-from nic_cli.transform.structure import linear, structure, xyb
+from nic_cli.transform.structure_distance import linear, structure, xyb
 
 VGG_WIDTHS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 VGG = "1.0 1.2 2.6 2.8 3.12 3.14 3.16 4.20 4.22 4.24 5.28 5.30 5.32".split()

@@ -15,8 +15,8 @@ from nic_cli.image.reading import from_array
 from nic_cli.train.export import snapshot
 from nic_cli.transform.network import Network
 from nic_cli.types import Region
-from nic_cli.zoo.folder import read_folder
 from nic_cli.zoo.load import folder_of, load
+from nic_cli.zoo.model_folder import read_folder
 from tests.bench.regions import equal, regions, unrounded
 
 

@@ -1,1 +1,1 @@
-"""The command line: what a user types, and what they read. The only room of Typer and rich."""
+"""The command line: one file a command, and the only folder that imports Typer."""

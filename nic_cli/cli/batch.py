@@ -11,7 +11,7 @@ import typer
 from nic_cli.cli import options
 from nic_cli.cli.options import ADVANCED, COMMON
 from nic_cli.errors import UsageError
-from nic_cli.jobs import archive, cluster, runner, settings, targets
+from nic_cli.jobs import archive, cluster, option_values, runner, settings
 from nic_cli.jobs.outcome import Failure
 from nic_cli.jobs.outputs import NIC, PICTURES
 from nic_cli.jobs.run_options import RunOptions
@@ -132,7 +132,7 @@ def run(
         offline=plain.offline or None,
     )
     _check(work, crew)
-    target_rate = None if work.decode else targets.rate_target(chosen, work.quality, work.bpp, None)
+    target_rate = None if work.decode else option_values.rate_target(chosen, work.quality, work.bpp, None)
     chosen.apply()
     cluster.check()
     start, places = find(source, frozenset({NIC}) if work.decode else PICTURES)

@@ -8,8 +8,8 @@ from typing import Annotated
 from nic_cli.cli import options
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import UsageError
-from nic_cli.jobs import outputs, runner, settings, targets
-from nic_cli.jobs.decoding import FORMATS, Decoder, suffix_of
+from nic_cli.jobs import option_values, outputs, runner, settings
+from nic_cli.jobs.decoding import OUTPUT_FORMATS, Decoder, suffix_of
 from nic_cli.jobs.model_cache import Models
 
 EXAMPLES = (
@@ -40,7 +40,7 @@ class Look:
         str | None,
         options.value(
             "--format",
-            metavar="|".join(FORMATS),
+            metavar="|".join(OUTPUT_FORMATS),
             panel=OUTPUT,
             help="Format of the pictures. Default: that of the output's suffix, else png.",
         ),
@@ -90,9 +90,9 @@ def decode(
         device=machine.device, threads=machine.threads, color=reporting.color, offline=offline or None
     )
     b = None if look.realism is None else settings.checked("realism", look.realism, "--realism")
-    if look.format is not None and look.format not in FORMATS:
-        raise UsageError(f"--format: {look.format!r} cannot be used: give {', '.join(FORMATS)}")
-    view, most = targets.view(look.crop, look.scale), targets.pixel_limit(look.max_pixels)
+    if look.format is not None and look.format not in OUTPUT_FORMATS:
+        raise UsageError(f"--format: {look.format!r} cannot be used: give {', '.join(OUTPUT_FORMATS)}")
+    view, most = option_values.view(look.crop, look.scale), option_values.pixel_limit(look.max_pixels)
     chosen.apply()
     jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(look.format))
     console = run_options.console

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from nic_cli.cli import options
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
-from nic_cli.jobs import outputs, runner, settings, targets
+from nic_cli.jobs import option_values, outputs, runner, settings
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
 
@@ -169,9 +169,9 @@ def encode(
         color=reporting.color,
         offline=offline or None,
     )
-    target_rate = targets.rate_target(chosen, rate.quality, rate.bpp, rate.target_size)
-    stripped = targets.stripped_kinds(source.strip or [])
-    frame, most = targets.frame_number(source.frame), targets.pixel_limit(source.max_pixels)
+    target_rate = option_values.rate_target(chosen, rate.quality, rate.bpp, rate.target_size)
+    stripped = option_values.stripped_kinds(source.strip or [])
+    frame, most = option_values.frame_number(source.frame), option_values.pixel_limit(source.max_pixels)
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, run_options)
     console = run_options.console

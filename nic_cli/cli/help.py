@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated, Any
 
 import typer
@@ -30,10 +31,17 @@ def show(
     root: Any = context.parent
     commands = root.command.commands
     if topic is None:
-        lines = [f"{name:<10} {manual.title(name)}, {page}" for name, page in manual.TOPICS.items()]
-        write_out("".join(f"{line}\n" for line in [*lines, "and every command: nic help encode"]).encode())
+        lines = [f"{name:<10} {manual.title(name)}" for name in manual.TOPICS]
+        others = ", ".join(name for name in commands if name not in manual.TOPICS)
+        lines += [
+            "",
+            f"the options of a command, as its --help: {others}, models --help",
+            "",
+            "nic help TOPIC",
+        ]
+        write_out("".join(f"{line}\n" for line in lines).encode())
     elif topic in manual.TOPICS:
-        write_out(manual.plain(topic).encode())
+        write_out(manual.plain(topic, min(shutil.get_terminal_size().columns, 100)).encode())
     elif topic in commands:
         with commands[topic].make_context(topic, ["--help"], parent=root):
             pass

@@ -11,7 +11,7 @@ from nic_cli.cli import options
 from nic_cli.cli.models_import import import_model
 from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import ModelError, UsageError
-from nic_cli.jobs import fetching, model_reports
+from nic_cli.jobs import model_reports, pull_report
 from nic_cli.jobs.model_reports import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
 from nic_cli.storage.printable import printable
 from nic_cli.zoo import find, pins
@@ -102,7 +102,7 @@ def pull(
     A folder is copied to your own models, where files find the model by its name.
     """
     console = plain.console()
-    from nic_cli.zoo.files import hashed
+    from nic_cli.zoo.model_files import hashed
 
     if not pins.is_address(name) and _is_folder(name):
         from nic_cli.zoo.pull import add
@@ -111,10 +111,10 @@ def pull(
     elif new_name is not None:
         raise UsageError("--name is for a model from a folder: leave it out")
     else:
-        place = fetching.pull(name, console, trust=trust)
-    done = fetching.hashes(hashed(place.folder))
+        place = pull_report.pull(name, console, trust=trust)
+    done = pull_report.hashes(hashed(place.folder))
     console.say(f"{place.name} lies in {printable(place.folder)}")
-    console.result("\n".join(fetching.lines(done)))
+    console.result("\n".join(pull_report.lines(done)))
     console.record(Pulled(place.name, str(place.folder), Shown.of(place).licence, done))
     return 0
 
@@ -129,19 +129,19 @@ def verify(
     """Check a model: the hash of every file, every tensor, and the self-test."""
     console = plain.console()
     place = find.find(name)
-    from nic_cli.zoo.files import hashed
-    from nic_cli.zoo.folder import read_folder
     from nic_cli.zoo.load import ready
-    from nic_cli.zoo.research import ResearchParts
+    from nic_cli.zoo.model_files import hashed
+    from nic_cli.zoo.model_folder import read_folder
+    from nic_cli.zoo.research_folder import ResearchParts
 
     parts = read_folder(place.folder)
     model = ready(parts, "cpu", console.warn)
     if isinstance(parts, ResearchParts):
         parts.check()
-    done = fetching.hashes(hashed(place.folder))
+    done = pull_report.hashes(hashed(place.folder))
     pinned = "hashes as pinned" if pins.pins_of(place.folder) else "hashes not pinned"
     console.result(
-        "\n".join([f"{name}: ok  id {model.id.hex()}  self-test passed, {pinned}", *fetching.lines(done)])
+        "\n".join([f"{name}: ok  id {model.id.hex()}  self-test passed, {pinned}", *pull_report.lines(done)])
     )
     console.record(Verified(name, True, model.id.hex(), str(place.folder), done))
     return 0
@@ -173,10 +173,10 @@ def push(
     place = find.find(folder)
     pins.checked_repository(repository)
     from nic_cli.zoo.card import licence_of
-    from nic_cli.zoo.fetch import host
-    from nic_cli.zoo.fetch import push as upload
-    from nic_cli.zoo.files import hashes, present, read_files
-    from nic_cli.zoo.folder import parsed
+    from nic_cli.zoo.hub_client import host
+    from nic_cli.zoo.hub_client import push as upload
+    from nic_cli.zoo.model_files import hashes, present, read_files
+    from nic_cli.zoo.model_folder import parsed
     from nic_cli.zoo.registry import CARD, Entry
 
     files = read_files(place.folder, present(place.folder))
@@ -192,7 +192,7 @@ def push(
     commit = upload(repository, files, f"Publish {parts.config.name}", private=private)
     entry = Entry(parts.config.name, repository, commit, licence, found, parts.id.hex())
     console.result(f"{pins.address(entry)}\n{_source(entry)}")
-    console.record(Pushed(repository, commit, licence, parts.id.hex(), fetching.hashes(found)))
+    console.record(Pushed(repository, commit, licence, parts.id.hex(), pull_report.hashes(found)))
     return 0
 
 

@@ -21,7 +21,7 @@ from nic_cli.limits import HELD, MOST, check_size
 Warn = Callable[[str], None]
 """Is given one-line notices about what could not be kept."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "QOI", *plugins.FORMATS)
+READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "QOI", *plugins.PLUGIN_FORMATS)
 MAX_ITEM = 1 << 24
 """Bytes of one item of metadata; what the container holds in one chunk."""
 
@@ -37,7 +37,7 @@ def open_image(
     stream: BinaryIO,
     name: str,
     warn: Warn = silent,
-    formats: tuple[str, ...] = FORMATS,
+    formats: tuple[str, ...] = READ_FORMATS,
     frame: int | None = None,
     most: int | None = None,
 ) -> ImageFile.ImageFile:

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, features
 from nic_cli.errors import PictureError
 from nic_cli.image import jxl
 
-FORMATS = ("HEIF", "JXL")
+PLUGIN_FORMATS = ("HEIF", "JXL")
 """As Pillow calls them, once their plugins are there."""
 
 _NAMES = {"HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "AVIF"}

@@ -34,7 +34,7 @@ def read_deep(
     """
     if image.format == "PPM":
         return _read_pnm(stream)
-    if image.format in plugins.FORMATS:
+    if image.format in plugins.PLUGIN_FORMATS:
         return plugins.read_deep(stream, image)
     if is_narrowed(image) and tiff.in_planes(image):
         values = tiff.read_planes(stream, image, name)

@@ -16,7 +16,7 @@ from nic_cli.image.opening import Warn, silent
 from nic_cli.limits import HELD
 from nic_cli.types import Metadata, Picture, PixelArray
 
-FORMATS = {
+FORMAT_BY_SUFFIX = {
     ".png": "png",
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
@@ -72,8 +72,8 @@ def _by_rows(picture: Picture, format: str) -> bool:
 
 
 def _check(picture: Picture, format: str, by_rows: bool) -> None:
-    if format not in FORMATS.values():
-        known = ", ".join(dict.fromkeys(FORMATS.values()))
+    if format not in FORMAT_BY_SUFFIX.values():
+        known = ", ".join(dict.fromkeys(FORMAT_BY_SUFFIX.values()))
         raise UsageError(f"no format {format!r}; choose from {known}")
     if picture.alpha is not None and format in ("jpeg", "ppm"):
         raise UsageError(f"{format.upper()} has no alpha: choose png, webp or tiff")

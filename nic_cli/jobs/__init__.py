@@ -1,1 +1,1 @@
-"""Work on files, usable without the command line: plans, pipelines, encoding and decoding jobs."""
+"""Work on files, without Typer: plans, pipelines, encoding and decoding jobs; notices go to a Console."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nic_cli.errors import UsageError
-from nic_cli.jobs import existing, outputs, streams
+from nic_cli.jobs import existing_output, outputs, streams
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.option_values import WHOLE, View
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import Job
 from nic_cli.jobs.retry import with_less_memory
 from nic_cli.jobs.run_options import RunOptions
-from nic_cli.jobs.targets import WHOLE, View
 from nic_cli.limits import MOST
 from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.printable import printable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nic_cli.types import Container, Picture
 
 
-FORMATS = ("png", "jpeg", "webp", "tiff", "ppm")
+OUTPUT_FORMATS = ("png", "jpeg", "webp", "tiff", "ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Decoder:
         self._format(job.target)
         container = self._unpacked(job)
         size = self.view.size(container.header)
-        if exists and outputs.is_kept(job, lambda: existing.check_picture(job, *size), console):
+        if exists and outputs.is_kept(job, lambda: existing_output.check_picture(job, *size), console):
             return None
         return container
 
@@ -143,13 +143,13 @@ class Decoder:
 
     def _format(self, target: Path | None) -> str:
         if self.format is not None or target is None:
-            return self.format or FORMATS[0]
-        from nic_cli.image.writing import FORMATS as BY_SUFFIX
+            return self.format or OUTPUT_FORMATS[0]
+        from nic_cli.image.writing import FORMAT_BY_SUFFIX
 
-        found = BY_SUFFIX.get(target.suffix.lower())
+        found = FORMAT_BY_SUFFIX.get(target.suffix.lower())
         if found is None:
             raise UsageError(
-                f"{printable(target)}: no format has this suffix: give --format {'|'.join(FORMATS)}"
+                f"{printable(target)}: no format has this suffix: give --format {'|'.join(OUTPUT_FORMATS)}"
             )
         return found
 
@@ -177,4 +177,6 @@ class Decoder:
 
 def suffix_of(format: str | None) -> str:
     """The suffix of pictures whose format was named, or not."""
-    return {"jpeg": ".jpg", "tiff": ".tif"}.get(format or FORMATS[0], f".{format or FORMATS[0]}")
+    return {"jpeg": ".jpg", "tiff": ".tif"}.get(
+        format or OUTPUT_FORMATS[0], f".{format or OUTPUT_FORMATS[0]}"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nic_cli.errors import UsageError
-from nic_cli.jobs import existing, outputs, streams, targets
+from nic_cli.jobs import existing_output, option_values, outputs, streams
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report, Stop
 from nic_cli.jobs.plan import Job
@@ -52,7 +52,7 @@ class Coded:
 class Encoder:
     """Encodes one picture after the other with the same options, in the steps of `pipeline`."""
 
-    target_rate: targets.RateTarget
+    target_rate: option_values.RateTarget
     strip: frozenset[str]
     settings: Settings
     run_options: RunOptions
@@ -116,7 +116,7 @@ class Encoder:
 
     def _is_done(self, job: Job, console: Console) -> bool:
         exists = not outputs.is_free(job, self.run_options)
-        return exists and outputs.is_kept(job, lambda: existing.check_nic(job), console)
+        return exists and outputs.is_kept(job, lambda: existing_output.check_nic(job), console)
 
     def _model(self) -> Model:
         model = self.models.for_encoding()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nic_cli.errors import ModelError, UsageError
-from nic_cli.jobs import fetching
+from nic_cli.jobs import pull_report
 from nic_cli.jobs.outcome import Stop
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
@@ -33,7 +33,7 @@ class Models:
         name = self._settings.model
         try:
             if self._trust and name is not None and name not in self._loaded and is_address(name):
-                fetching.pull_trusted(name, self._console)
+                pull_report.pull_trusted(name, self._console)
             fresh, model = name not in self._loaded, self._load(name)
         except (ModelError, UsageError) as error:
             raise Stop(error) from error

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nic_cli.errors import ModelError
-from nic_cli.jobs import fetching
-from nic_cli.jobs.fetching import Hash
+from nic_cli.jobs import pull_report
+from nic_cli.jobs.pull_report import Hash
 from nic_cli.transform.research.config import KINDS, ResearchConfig
 from nic_cli.zoo.card import licence_of
-from nic_cli.zoo.files import hashed, read_files
 from nic_cli.zoo.find import ON_HUB, Place
+from nic_cli.zoo.model_files import hashed, read_files
 from nic_cli.zoo.registry import CARD, CONFIG, LIMITS
 
 
@@ -70,7 +70,7 @@ class Shown:
             commit=entry.commit if entry else None,
             folder=str(place.folder) if here else None,
             config=_config(read_files(place.folder, [CONFIG])[CONFIG]) if here else {},
-            files=fetching.hashes(found),
+            files=pull_report.hashes(found),
         )
 
 
@@ -152,7 +152,7 @@ def sheet(said: Shown) -> str:
         "size": f"{sum(file.bytes for file in said.files):,} bytes",
     }
     return "\n".join(
-        [said.name, *(f"{key:<10} {value}" for key, value in rows.items()), *fetching.lines(said.files)]
+        [said.name, *(f"{key:<10} {value}" for key, value in rows.items()), *pull_report.lines(said.files)]
     )
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nic_cli.container.file import unpack
-from nic_cli.jobs import existing, outputs, streams, targets
+from nic_cli.jobs import existing_output, option_values, outputs, streams
 from nic_cli.jobs.decoding import Decoder
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
@@ -43,7 +43,7 @@ class Order:
     source: Store
     target: Store
     settings: Settings
-    target_rate: targets.RateTarget | None
+    target_rate: option_values.RateTarget | None
     b: float | None
     quiet: bool
 
@@ -99,11 +99,11 @@ class Coder:
     def _check(self, item: Item, source: Path, target: Path) -> None:
         self._order.target.fetch(item.target, target)
         if self._order.target_rate is not None:
-            existing.check_nic(Job(source, target))  # its size only where the input is at hand
+            existing_output.check_nic(Job(source, target))  # its size only where the input is at hand
             return
         self._order.source.fetch(item.source, source)
         header = unpack(streams.read_nic(source)).header
-        existing.check_picture(Job(source, target), header.width, header.height)
+        existing_output.check_picture(Job(source, target), header.width, header.height)
 
 
 def _worker(order: Order, console: Console) -> Encoder | Decoder:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nic_cli.errors import UsageError
 from nic_cli.losses import fidelity, texture
-from nic_cli.transform.structure import structure
+from nic_cli.transform.structure_distance import structure
 
 Term = Callable[[Tensor, Tensor], Tensor]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 TOPICS = {
@@ -28,17 +30,43 @@ def title(topic: str) -> str:
     return source(topic).partition("\n")[0].removeprefix("# ")
 
 
-def plain(topic: str) -> str:
-    """A topic as a terminal shows it: code indented, no marks of fences or of code within a line."""
-    lines, code = [], False
-    for line in source(topic).splitlines():
-        if line.startswith("```"):
-            code = not code
-        else:
-            lines.append(f"    {line}" if code else line.lstrip("# ").upper() if _heads(line) else line)
-    text = "\n".join(lines)
-    return text.replace("`", "") + "\n"
+def plain(topic: str, width: int = 80) -> str:
+    """A topic as a terminal of so many columns shows it; what is typed stays between backquotes."""
+    return "\n\n".join(_set(block, width) for block in blocks(source(topic))) + "\n"
 
 
-def _heads(line: str) -> bool:
-    return line.startswith(("# ", "## "))
+def _set(block: list[str], width: int) -> str:
+    first = block[0]
+    if first.startswith(("# ", "## ")):
+        return first.lstrip("# ").upper() if first.startswith("# ") else first.removeprefix("## ")
+    if first == "```":
+        return "\n".join(f"    {line}".rstrip() for line in block[1:])
+    if first.startswith("|"):
+        return "\n".join(f"    {line}" for line in columns(block))
+    hanging = "  " if first.startswith("- ") else ""
+    return textwrap.fill(" ".join(block), width, subsequent_indent=hanging, break_on_hyphens=False)
+
+
+def blocks(text: str) -> Iterator[list[str]]:
+    """Headings, paragraphs, items of lists, tables, and code with its opening fence."""
+    block: list[str] = []
+    for line in text.splitlines():
+        fenced = block[:1] == ["```"]
+        if fenced and line != "```":
+            block.append(line)
+            continue
+        alone = line.startswith(("# ", "## ", "- ")) or line == "```" or not line
+        if alone and block:
+            yield block
+            block = []
+        if line and not (fenced and line == "```"):
+            block.append(line.strip())
+    if block:
+        yield block
+
+
+def columns(lines: list[str]) -> list[str]:
+    """The rows of a table, its columns one below the other."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

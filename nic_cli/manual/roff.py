@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+
+from nic_cli.manual import blocks, columns
 
 
 def escaped(text: str) -> str:
@@ -21,7 +22,7 @@ def head(name: str, section: int, what: str) -> str:
 def body(text: str, *, below: bool = False) -> list[str]:
     """Lines of a topic. below: its title is a section and its headings are subsections."""
     made: list[str] = []
-    for block in _blocks(text):
+    for block in blocks(text):
         first = block[0]
         if first.startswith("# "):
             made += [f".SH {escaped(first[2:].upper())}"] if below else []
@@ -30,37 +31,12 @@ def body(text: str, *, below: bool = False) -> list[str]:
         elif first == "```":
             made += [".PP", ".RS 2", ".nf", *map(escaped, block[1:]), ".fi", ".RE"]
         elif first.startswith("|"):
-            made += [".PP", ".RS 2", ".nf", *map(escaped, _table(block)), ".fi", ".RE"]
+            made += [".PP", ".RS 2", ".nf", *map(escaped, columns(block)), ".fi", ".RE"]
         elif first.startswith("- "):
             made += [f'.IP "\\(bu" 2\n{_spoken(" ".join(block)[2:])}']
         else:
             made += [".PP", _spoken(" ".join(block))]
     return made
-
-
-def _blocks(text: str) -> Iterator[list[str]]:
-    """Headings, paragraphs, items of lists, tables, and code with its opening fence."""
-    block: list[str] = []
-    for line in text.splitlines():
-        fenced = block[:1] == ["```"]
-        if fenced and line != "```":
-            block.append(line)
-            continue
-        alone = line.startswith(("# ", "## ", "- ")) or line == "```" or not line
-        if alone and block:
-            yield block
-            block = []
-        if line and not (fenced and line == "```"):
-            block.append(line.strip())
-    if block:
-        yield block
-
-
-def _table(lines: list[str]) -> list[str]:
-    """Rows with their columns one below the other."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _spoken(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Where results go: which outputs a command means, and how one is replaced as a whole or not at all."""
+"""Files and stores: how an output is replaced as a whole or not at all, near or far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nic_cli.tiles.grid import LATENT
-from nic_cli.tiles.plane import Plane
+from nic_cli.tiles.latent_plane import Plane
 from nic_cli.tiles.strips import Strip
 from nic_cli.types import PixelArray, Region
 

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.train.data import Pool
-from nic_cli.train.imported import Imported
+from nic_cli.train.imported_decoder import Imported
 from nic_cli.train.recipe import PARTS, Given, Recipe
 from nic_cli.transform.conditioning import tie
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.native import Native
 from nic_cli.transform.network import Network
 from nic_cli.transform.scale_network import Integers
-from nic_cli.zoo.folder import Parts, read_folder, write_folder
 from nic_cli.zoo.load import Model, folder_of
+from nic_cli.zoo.model_folder import Parts, read_folder, write_folder
 
 SHOWING = {"synthesis", "realism"}  # parts that no symbol depends on
 Counts: TypeAlias = NDArray[np.float64]

@@ -10,13 +10,13 @@ import torch
 
 from nic_cli.errors import UsageError
 from nic_cli.train.data import Pool
-from nic_cli.train.imported import Imported
+from nic_cli.train.imported_decoder import Imported
 from nic_cli.train.recipe import IMPORTED, Given, Recipe
 from nic_cli.transform.layers import unshuffle
 from nic_cli.transform.low_rank import is_low_rank
 from nic_cli.transform.network import Network
-from nic_cli.zoo.folder import Parts, read_folder
 from nic_cli.zoo.load import folder_of
+from nic_cli.zoo.model_folder import Parts, read_folder
 
 CROPS, SIDE = 512, 64
 

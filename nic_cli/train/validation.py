@@ -16,10 +16,10 @@ from nic_cli.losses.fidelity import dissimilarity
 from nic_cli.losses.perceptual import Distance
 from nic_cli.train.data import decoded, files
 from nic_cli.train.export import kept_tables, snapshot
-from nic_cli.train.imported import Imported
+from nic_cli.train.imported_decoder import Imported
 from nic_cli.train.recipe import Recipe
 from nic_cli.transform.network import Network
-from nic_cli.transform.structure import structure
+from nic_cli.transform.structure_distance import structure
 
 RATES, REALISMS = (0.0, 1.5, 3.0, 4.5), (0.0, 0.5, 1.0)
 

@@ -23,7 +23,7 @@ from nic_cli.transform.conditioning import lambda_of
 from nic_cli.transform.context_model import merged, phase_of
 from nic_cli.transform.low_rank import MIDDLE
 from nic_cli.transform.network import Network, gaussian_bits
-from nic_cli.transform.structure import Structure
+from nic_cli.transform.structure_distance import Structure
 from nic_cli.types import IndexArray, IntArray
 
 HOT, COLD = 0.8, 0.2  # temperature in the first step and in the last

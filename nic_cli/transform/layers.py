@@ -132,7 +132,7 @@ below zero everywhere stays there, and after 12,000 steps that was 97 % of the c
 
 
 class Block(nn.Module):
-    """`x + reduce(rectify(expand(depthwise3x3(x))))`, n -> 2n -> n channels (DESIGN's FB).
+    """`x + reduce(rectify(expand(depthwise3x3(x))))`, n -> 2n -> n channels.
 
     No normalisation, nothing global: each output row depends on three input rows, so rows stream.
     tile: of a network that only ever sees whole tiles, as in `Dense`.

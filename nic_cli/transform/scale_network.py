@@ -4,7 +4,7 @@ Which table codes a residual must be known exactly on both sides, or everything 
 So this network uses int8 weights, int8 inputs of every product, shifts by powers of two, clamps
 and ReLU, and nothing else. Sums stay below 2^24 in magnitude (`prove`), hence float32, float64
 and int64, and any order of summation, give the same bits: exactness is a property of the
-arithmetic, not of a library. (Balle et al., "Integer networks", ICLR 2019; DESIGN section 4.)
+arithmetic, not of a library. (Balle et al., "Integer networks", ICLR 2019.)
 
 Fixed point: the residual stream holds units of 1/128 in 16 bits, inputs of products hold units
 of 1/16 in 8 bits, a step of the table index is 1/8.

@@ -14,9 +14,9 @@ from nic_cli.transform.research.config import ResearchConfig
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import Msillm, System
 from nic_cli.zoo.checkpoints import read_checkpoint
-from nic_cli.zoo.files import measured
+from nic_cli.zoo.model_files import measured
 from nic_cli.zoo.registry import CARD
-from nic_cli.zoo.research import ResearchParts, card, read_tensors, write_research
+from nic_cli.zoo.research_folder import ResearchParts, card, read_tensors, write_research
 
 LICENCES = {
     "crdr": "none stated by its authors: ask them before you pass the weights on",

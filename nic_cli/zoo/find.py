@@ -106,8 +106,8 @@ def _stated_name(place: Place) -> object:
 
 
 def _on_hub(name: str, entry: Entry) -> Place:
-    from nic_cli.zoo import fetch
+    from nic_cli.zoo import hub_client
 
-    folder = fetch.cache() / pins.folder_name(entry.repository) / "snapshots" / str(entry.commit)
+    folder = hub_client.cache() / pins.folder_name(entry.repository) / "snapshots" / str(entry.commit)
     here = bool(entry.files) and all((folder / file).is_file() for file in entry.files)
     return Place(name, FETCHED if here else ON_HUB, folder, entry)

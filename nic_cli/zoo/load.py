@@ -19,9 +19,9 @@ from nic_cli.transform.research.config import ResearchConfig
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.selftest import carried
 from nic_cli.zoo.find import find
-from nic_cli.zoo.folder import Parts, read_folder
+from nic_cli.zoo.model_folder import Parts, read_folder
 from nic_cli.zoo.registry import DEFAULT
-from nic_cli.zoo.research import ResearchParts
+from nic_cli.zoo.research_folder import ResearchParts
 
 
 @dataclass(frozen=True)

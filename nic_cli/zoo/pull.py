@@ -11,10 +11,10 @@ from pathlib import Path
 
 from nic_cli.errors import ModelError, OutputExists, UsageError
 from nic_cli.storage.atomic import replacing
-from nic_cli.zoo import directories, fetch, pins
+from nic_cli.zoo import directories, hub_client, pins
 from nic_cli.zoo.card import licence_of
-from nic_cli.zoo.files import check, hashes, present, read_files
 from nic_cli.zoo.find import COMES_WITH, FETCHED, FOLDER, ON_HUB, OWN, Place, known
+from nic_cli.zoo.model_files import check, hashes, present, read_files
 from nic_cli.zoo.registry import CARD, CONFIG, LIMITS, TABLE, WEIGHTS, Entry
 
 Say = Callable[[str], None]
@@ -36,8 +36,8 @@ def pull(name: str, *, trust: bool, say: Say, bar: Bar) -> Place:
     if entry.commit is None or not (entry.files or pins.is_address(name)):
         raise ModelError(f"{name} is not on the hub yet: nothing to fetch")
     repository, commit = entry.repository, entry.commit
-    say(f"{repository} at {commit} from {fetch.host()}")
-    announced = {} if entry.files else fetch.listing(repository, commit)
+    say(f"{repository} at {commit} from {hub_client.host()}")
+    announced = {} if entry.files else hub_client.listing(repository, commit)
     sizes = {n: f.size for n, f in (entry.files or announced).items() if n in LIMITS}
     _check_sizes(entry, sizes)
     files: dict[str, bytes] = {}
@@ -47,7 +47,7 @@ def pull(name: str, *, trust: bool, say: Say, bar: Bar) -> Place:
             entry = entry if entry.licence else replace(entry, licence=licence)
             say(f"licence {entry.licence}, {sum(sizes.values()):,} bytes")
         with bar(f"bytes of {file}") as told:
-            files[file] = fetch.read(repository, commit, file, sizes[file], told)
+            files[file] = hub_client.read(repository, commit, file, sizes[file], told)
         where = f"{repository}/{file}"
         if entry.files:
             check(files[file], entry.files[file], where)
@@ -58,7 +58,7 @@ def pull(name: str, *, trust: bool, say: Say, bar: Bar) -> Place:
 
 def add(folder: Path, name: str | None = None, *, force: bool = False) -> Place:
     """Copy a model folder to the user's own models. Raises UsageError (name), OutputExists, ModelError."""
-    from nic_cli.zoo.folder import parsed
+    from nic_cli.zoo.model_folder import parsed
 
     given = read_files(folder, present(folder))
     config = parsed(given, folder).config
@@ -77,7 +77,7 @@ def remove(place: Place) -> int:
     if place.state == FETCHED and place.entry is not None:
         if pins.is_address(place.name):
             pins.distrust(place.entry)
-        return fetch.remove(place.entry.repository, str(place.entry.commit))
+        return hub_client.remove(place.entry.repository, str(place.entry.commit))
     if place.state == OWN:
         n_bytes = sum(path.lstat().st_size for path in place.folder.rglob("*"))
         shutil.rmtree(place.folder)
@@ -129,7 +129,7 @@ def _check_sizes(entry: Entry, sizes: Mapping[str, int]) -> None:
             raise ModelError(f"{entry.repository}/{name}: {size:,} bytes: no model has such a file")
 
 
-def _compare(data: bytes, announced: fetch.Announced, where: str) -> None:
+def _compare(data: bytes, announced: hub_client.Announced, where: str) -> None:
     """Refuse bytes that the hub itself announced otherwise: they were damaged on the way."""
     if announced.sha256 is not None:
         same = hashlib.sha256(data).hexdigest() == announced.sha256
@@ -137,19 +137,19 @@ def _compare(data: bytes, announced: fetch.Announced, where: str) -> None:
         blob = b"blob %d\0" % len(data) + data
         same = hashlib.sha1(blob, usedforsecurity=False).hexdigest() == announced.git
     if not same:
-        raise ModelError(f"{where}: other bytes came than {fetch.host()} announced: try again later")
+        raise ModelError(f"{where}: other bytes came than {hub_client.host()} announced: try again later")
 
 
 def _keep(name: str, entry: Entry, files: Mapping[str, bytes]) -> Place:
     """Parse what came, then store it; what is no model leaves no trace."""
-    from nic_cli.zoo.folder import parsed  # torch, which neither listing nor removing needs
+    from nic_cli.zoo.model_folder import parsed  # torch, which neither listing nor removing needs
 
     parts = parsed(files, Path(entry.repository))
     if pins.is_address(name):
         entry = replace(entry, name=parts.config.name, files=hashes(files), id=parts.id.hex())
     elif entry.id not in (None, parts.id.hex()):
         raise ModelError(f"{name}: has id {parts.id.hex()} in place of {entry.id}: get a newer nic")
-    folder = fetch.cache() / pins.folder_name(entry.repository) / "snapshots" / str(entry.commit)
+    folder = hub_client.cache() / pins.folder_name(entry.repository) / "snapshots" / str(entry.commit)
     _write(folder, files)
     if pins.is_address(name):
         pins.trust(entry)

@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 
 from nic_cli.cli.decode import Decoder
-from nic_cli.jobs import pipeline, runner, settings, targets
+from nic_cli.jobs import option_values, pipeline, runner, settings
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.plan import Job
@@ -129,7 +129,7 @@ def overlap(folder: Path, threads: int, rounds: int, away: float) -> None:
     torch.set_num_threads(threads)
     console, chosen = Console(quiet=True), settings.load(device="cpu")
     models, run_options = Models(chosen, console), RunOptions(force=True, quiet=True)
-    target_rate = targets.rate_target(chosen, None, None, None)
+    target_rate = option_values.rate_target(chosen, None, None, None)
     with tempfile.TemporaryDirectory() as place:
         pictures = sorted(folder.glob("*.png"))
         coded = [Job(path, Path(place, f"{path.stem}.nic")) for path in pictures]

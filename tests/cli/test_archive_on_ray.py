@@ -19,7 +19,7 @@ from PIL import Image
 
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, UsageError
-from nic_cli.jobs import archive, runner, settings, targets
+from nic_cli.jobs import archive, option_values, runner, settings
 from nic_cli.jobs.worker import Coder, Item, Order, Receipt
 from nic_cli.storage.store import find, open_store
 from nic_cli.terminal.console import Console
@@ -29,7 +29,7 @@ from .conftest import damaged, spawn
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-def order(source, target, *, target_rate=targets.RateTarget(2.0), quiet=False):  # noqa: B008
+def order(source, target, *, target_rate=option_values.RateTarget(2.0), quiet=False):  # noqa: B008
     return Order(
         open_store(source), open_store(target), settings.load(device="cpu"), target_rate, None, quiet
     )

@@ -43,7 +43,7 @@ def write(picture, stream, format, warn):
         raise
 sys.modules["nic_cli.image.writing"].write = write
 sys.modules["nic_cli.image.huge"].FROM = 1 << 26
-sys.modules["nic_cli.image.writing"].FORMATS = {".png": "png"}
+sys.modules["nic_cli.image.writing"].FORMAT_BY_SUFFIX = {".png": "png"}
 from nic_cli.__main__ import main
 sys.exit(main(sys.argv[2:]))
 """

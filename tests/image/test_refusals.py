@@ -15,7 +15,7 @@ from PIL import Image
 
 from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.image.reading import from_array, from_pil, read
-from nic_cli.image.writing import FORMATS, write
+from nic_cli.image.writing import FORMAT_BY_SUFFIX, write
 
 from .pictures import stream
 
@@ -215,7 +215,7 @@ def test_formats_with_short_sides_say_so():
 def test_unknown_formats_are_listed():
     with pytest.raises(UsageError, match="choose from png, jpeg, webp, tiff, ppm"):
         write(from_array(PHOTO), io.BytesIO(), "bmp")
-    assert set(FORMATS.values()) == {"png", "jpeg", "webp", "tiff", "ppm"}
+    assert set(FORMAT_BY_SUFFIX.values()) == {"png", "jpeg", "webp", "tiff", "ppm"}
 
 
 @pytest.mark.parametrize("format", ["png", "tiff", "ppm"])

@@ -25,8 +25,8 @@ from nic_cli.train.task import Task
 from nic_cli.transform.research.layers import ChannelNorm
 from nic_cli.transform.research.systems import SYSTEMS
 from nic_cli.zoo.checkpoint_import import import_model
-from nic_cli.zoo.folder import read_folder
 from nic_cli.zoo.load import load
+from nic_cli.zoo.model_folder import read_folder
 from tests.test_losses import SHAPES
 from tests.train.test_training import TINY
 from tests.transform.research import weights

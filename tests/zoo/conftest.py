@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from nic_cli.__main__ import main
-from nic_cli.zoo import fetch
-from nic_cli.zoo.files import hashes
+from nic_cli.zoo import hub_client
+from nic_cli.zoo.model_files import hashes
 from nic_cli.zoo.registry import CARD, TABLE, Entry
 
 from ..cli.conftest import Result, Stream
@@ -40,7 +40,7 @@ def tiny_network(seed: int):
 def tiny_files(folder: Path, seed: int = 1) -> dict[str, bytes]:
     """Write a model folder and give its files."""
     from nic_cli.train.export import coding_tables
-    from nic_cli.zoo.folder import write_folder
+    from nic_cli.zoo.model_folder import write_folder
 
     network = tiny_network(seed)
     write_folder(folder, network, coding_tables(network))
@@ -101,9 +101,9 @@ def hub(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """All waiting shortened, so that every fault can be tried; `test_patience` has the real figures."""
-    monkeypatch.setattr(fetch, "SILENCE", 0.4)
-    monkeypatch.setattr(fetch, "GRACE", 0.3)
-    monkeypatch.setattr(fetch, "PAUSE", 0.01)
+    monkeypatch.setattr(hub_client, "SILENCE", 0.4)
+    monkeypatch.setattr(hub_client, "GRACE", 0.3)
+    monkeypatch.setattr(hub_client, "PAUSE", 0.01)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def published(hub: Hub, tiny: dict[str, bytes]) -> Published:
 @pytest.fixture(scope="session")
 def tiny_id(tiny) -> str:
     """The id of the tiny model, as files name it."""
-    from nic_cli.zoo.folder import parsed
+    from nic_cli.zoo.model_folder import parsed
 
     return parsed(tiny, Path("tiny")).id.hex()
 

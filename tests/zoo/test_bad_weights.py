@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 
 from nic_cli.errors import ModelError
-from nic_cli.zoo.folder import read_folder
+from nic_cli.zoo.model_folder import read_folder
 from nic_cli.zoo.registry import CONFIG, TABLE, WEIGHTS, File
 
 from .conftest import kept, refused

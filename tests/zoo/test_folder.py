@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.zoo import load as loading
-from nic_cli.zoo.folder import CONFIG, WEIGHTS, read_folder
+from nic_cli.zoo.model_folder import CONFIG, WEIGHTS, read_folder
 
 
 @pytest.fixture

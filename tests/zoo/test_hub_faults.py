@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from nic_cli.errors import ModelError
-from nic_cli.zoo import fetch, pull
+from nic_cli.zoo import hub_client, pull
 from nic_cli.zoo.find import find
 from nic_cli.zoo.registry import TABLE, WEIGHTS
 
@@ -112,7 +112,7 @@ def test_what_passes_by_itself_is_tried_again(nic, hub, known, hasty, monkeypatc
         hub.fault, hub.fault_at, hub.fault_times = fault, at, 1
         assert nic("models", "pull", "tiny").code == 0
         assert nic("models", "rm", "tiny").code == 0
-    monkeypatch.setattr(fetch, "TRIES", 1)
+    monkeypatch.setattr(hub_client, "TRIES", 1)
     hub.fault_times = 1
     assert nic("models", "pull", "tiny").code == 4
 
@@ -123,7 +123,7 @@ def test_patience(nic, hub, known, monkeypatch):
     started = time.monotonic()
     refused(nic("models", "pull", "tiny", "-Q"), 4, "out of order")
     assert time.monotonic() - started < 3
-    assert fetch.TRIES * fetch.SILENCE + fetch.PAUSE < 30 and fetch.GRACE < 30
+    assert hub_client.TRIES * hub_client.SILENCE + hub_client.PAUSE < 30 and hub_client.GRACE < 30
 
 
 # -- the cache ------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_two_processes_at_once(hub, published, place):
 
 def test_a_killed_process_leaves_no_model(nic, hub, known, place):
     hub.fault, hub.fault_at = "stalled body", "/objects/"
-    code = "import sys; from nic_cli.zoo import fetch; fetch.read(*sys.argv[1:4], int(sys.argv[4]))"
+    code = "import sys; from nic_cli.zoo import hub_client; hub_client.read(*sys.argv[1:4], int(sys.argv[4]))"
     command = [
         sys.executable,
         "-c",
@@ -253,9 +253,9 @@ def test_the_token_goes_to_the_hub_only(nic, hub, known, monkeypatch):
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    for module in ("pull", "files"):
+    for module in ("pull", "model_files"):
         monkeypatch.setattr(f"nic_cli.zoo.{module}.check", lambda *_: None)
-    monkeypatch.setattr("nic_cli.zoo.files.compare", lambda *_: None)
+    monkeypatch.setattr("nic_cli.zoo.model_files.compare", lambda *_: None)
 
 
 def test_the_control_of_the_hash(nic, hub, known, unchecked):
@@ -270,9 +270,13 @@ def test_the_control_of_the_list(nic, hub, published, monkeypatch):
 
 
 def test_the_control_of_the_sizes(nic, hub, known, hasty, unchecked, monkeypatch):
-    body = fetch._body
-    monkeypatch.setattr(fetch, "_body", lambda response, what, most, told: body(response, what, 2**30, told))
-    monkeypatch.setattr(fetch, "read", lambda r, c, n, size, told: fetch._get(_url(hub, c, n), n, size, told))
+    body = hub_client._body
+    monkeypatch.setattr(
+        hub_client, "_body", lambda response, what, most, told: body(response, what, 2**30, told)
+    )
+    monkeypatch.setattr(
+        hub_client, "read", lambda r, c, n, size, told: hub_client._get(_url(hub, c, n), n, size, told)
+    )
     hub.fault, hub.fault_at = "long body", "results.tsv"
     assert nic("models", "pull", "tiny").code == 0
 
@@ -285,12 +289,12 @@ def test_the_control_of_the_cache(nic, hub, known, monkeypatch):
     assert nic("models", "pull", "tiny").code == 0
     path = find("tiny").folder / "results.tsv"
     path.write_bytes(b"other")
-    monkeypatch.setattr("nic_cli.zoo.files.pins_of", lambda folder: {})
+    monkeypatch.setattr("nic_cli.zoo.model_files.pins_of", lambda folder: {})
     assert nic("models", "verify", "tiny").code == 0
 
 
 def test_the_control_of_the_floor_of_speed(nic, hub, known, hasty, monkeypatch):
-    monkeypatch.setattr(fetch, "SLOWEST", 1)
+    monkeypatch.setattr(hub_client, "SLOWEST", 1)
     hub.patience = 0.01
     hub.fault, hub.fault_at = "slow body", "results.tsv"
     assert nic("models", "pull", "tiny").code == 0

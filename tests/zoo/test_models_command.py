@@ -147,10 +147,10 @@ def test_rm_leaves_what_the_client_has_of_other_commits(nic, hub, known, tiny):
     from huggingface_hub import hf_hub_download
 
     other = hub.commit("someone/tiny", {CARD: tiny[CARD] + b"more"})
-    from nic_cli.zoo import fetch
+    from nic_cli.zoo import hub_client
 
     place = hf_hub_download(
-        "someone/tiny", WEIGHTS, revision=other, cache_dir=fetch.cache(), endpoint=hub.url
+        "someone/tiny", WEIGHTS, revision=other, cache_dir=hub_client.cache(), endpoint=hub.url
     )
     nic("models", "pull", "tiny")
     assert nic("models", "rm", "tiny").code == 0
@@ -160,9 +160,9 @@ def test_rm_leaves_what_the_client_has_of_other_commits(nic, hub, known, tiny):
 def test_what_the_client_fetched_before_is_found_and_checked(nic, hub, known, tiny):
     from huggingface_hub import snapshot_download
 
-    from nic_cli.zoo import fetch
+    from nic_cli.zoo import hub_client
 
-    snapshot_download("someone/tiny", revision=known.commit, cache_dir=fetch.cache(), endpoint=hub.url)
+    snapshot_download("someone/tiny", revision=known.commit, cache_dir=hub_client.cache(), endpoint=hub.url)
     hub.requests.clear()
     assert nic("models", "verify", "tiny").code == 0
     blob = (find.find("tiny").folder / WEIGHTS).resolve()
@@ -230,9 +230,9 @@ def test_looking_costs_no_torch(way, place):
 
 
 def test_every_way_has_a_section_in_the_manual():
-    from nic_cli.cli import manual
+    from nic_cli.cli import man_pages
 
-    page = manual.pages()["nic-models.1"]
+    page = man_pages.pages()["nic-models.1"]
     assert all(rf"\fBnic models {way}\fR" in page for way in WAYS)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nic_cli.zoo.files import hashes
+from nic_cli.zoo.model_files import hashes
 from nic_cli.zoo.registry import TABLE, Entry, File
 
 from .conftest import refused

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from nic_cli.zoo import fetch
+from nic_cli.zoo import hub_client
 from nic_cli.zoo.registry import CARD, CONFIG, TABLE, WEIGHTS, Entry, File
 
 from .conftest import refused
@@ -106,7 +106,7 @@ def test_the_control_of_impatience(nic, hub, token, tiny_folder, monkeypatch):
     from contextlib import nullcontext
 
     slept = []
-    monkeypatch.setattr(fetch, "_impatient", lambda what: nullcontext())
+    monkeypatch.setattr(hub_client, "_impatient", lambda what: nullcontext())
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", slept.append)
     hub.fault, hub.fault_at = "503", "/preupload"
     assert nic("models", "push", tiny_folder, "a/b", "-Q").code == 4

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.bench.metrics.planes import pair
+from nic_cli.bench.metrics.filters import pair
 from nic_cli.bench.metrics.squeezenet import SqueezeNet
 
 SIDE = 64

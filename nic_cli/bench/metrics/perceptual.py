@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.bench.metrics.planes import pair
+from nic_cli.bench.metrics.filters import pair
 from nic_cli.bench.metrics.squeezenet import SMALLEST, SqueezeNet
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ssimulacra2 import compute_ssimulacra2  # type: ignore[import, unused-ignore]
 
-from nic_cli.bench.metrics.planes import check
+from nic_cli.bench.metrics.filters import check
 
 SMALLEST = 8  # side; under it there is no scale at all
 

@@ -13,7 +13,7 @@ import torch
 
 from nic_cli import codec
 from nic_cli.container import file
-from nic_cli.container.notes import pack_notes, unpack_notes
+from nic_cli.container.table_notes import pack_notes, unpack_notes
 from nic_cli.errors import DamagedFile
 from nic_cli.image.reading import from_array
 from nic_cli.tiles import strips

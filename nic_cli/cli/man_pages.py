@@ -1,4 +1,4 @@
-"""The manual pages, made from the app and from the topics: `python -m nic_cli.cli.manual man/` writes them.
+"""The manual pages, from the app and the topics: `python -m nic_cli.cli.man_pages man/` writes them.
 
 Options and their help come from the commands themselves, so that pages and program cannot part; a
 test compares the pages in `man/` with these. There are no dates and no versions in them.

@@ -19,7 +19,7 @@ from nic_cli.transform.network import Pass
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import System
 from nic_cli.zoo.load import Model
-from nic_cli.zoo.research import ResearchParts, rewrite
+from nic_cli.zoo.research_folder import ResearchParts, rewrite
 
 
 class Imported(nn.Module):

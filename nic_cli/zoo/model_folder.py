@@ -27,10 +27,10 @@ from nic_cli.transform.network import Network
 from nic_cli.transform.research.config import KINDS, ResearchConfig
 from nic_cli.transform.scale_network import Integers
 from nic_cli.transform.selftest import digest
-from nic_cli.zoo.files import read_files
+from nic_cli.zoo.model_files import read_files
 from nic_cli.zoo.pins import pins_of
 from nic_cli.zoo.registry import CONFIG, WEIGHTS
-from nic_cli.zoo.research import TABLE_PARTS, ResearchParts, parse_tensors, read_tensors
+from nic_cli.zoo.research_folder import TABLE_PARTS, ResearchParts, parse_tensors, read_tensors
 
 BINDING = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
 TRAINING_ONLY = ("prior.", "scales.")  # of a network in training: not stored as floats
