@@ -211,14 +211,14 @@ def test_what_has_no_thumbnail_is_one_line_and_no_file(thumbnailed):
 
 
 @needs("update-mime-database", "gio", "file")
-def test_the_commands_of_the_readme_install_it_all(tmp_path, monkeypatch):
+def test_the_commands_of_the_manual_install_it_all(tmp_path, monkeypatch):
     """From a folder with what the wheel puts there, into a home that is empty."""
     table = (ROOT / "pyproject.toml").read_text().partition("shared-data]\n")[2].partition("\n\n")[0]
     for source, target in re.findall(r'"(nic_cli/.+)" = "(.+)"', table):
         (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / source, tmp_path / target)
-    readme = (ROOT / "README.md").read_text().partition("## On the desktop")[2].partition("## ")[0]
-    first, *lines = readme.split("```")[1].strip().splitlines()
+    page = (ROOT / "nic_cli/manual/desktop.md").read_text()
+    first, *lines = page.split("```")[1].strip().splitlines()
     assert "sys.prefix" in first
     (tmp_path / "home").mkdir()
     (tmp_path / "unnamed").write_bytes(sized(768, 512))
