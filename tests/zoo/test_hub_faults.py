@@ -169,8 +169,8 @@ def test_a_trusted_model_is_pinned_from_then_on(nic, hub, published, place):
 
 def test_two_processes_at_once(hub, published, place):
     code = (
-        "import sys; from pathlib import Path; from nic_cli.zoo import places; "
-        "places.user_data = lambda: Path(sys.argv[1]) / 'data'; from nic_cli.__main__ import main; "
+        "import sys; from pathlib import Path; from nic_cli.zoo import directories; "
+        "directories.user_data = lambda: Path(sys.argv[1]) / 'data'; from nic_cli.__main__ import main; "
         "sys.exit(main(['models', 'pull', sys.argv[2], '--trust']))"
     )
     hub.fault, hub.fault_at, hub.patience = "slow body", "config.json", 0.0005

@@ -232,7 +232,7 @@ def test_looking_costs_no_torch(way, place):
 def test_every_way_has_a_section_in_the_manual():
     from nic_cli.cli import man_pages
 
-    page = man_pages.pages()["nic-models.1"]
+    page = man_pages.pages()["man1/nic-models.1"]
     assert all(rf"\fBnic models {way}\fR" in page for way in WAYS)
 
 
