@@ -154,13 +154,13 @@ def haar(x: Tensor) -> Tensor:
 def inverse_haar() -> Tensor:
     """[192, VALUES]: the cell of pixels in red, green and blue that a coefficient of each plane makes."""
     pixels = haar(torch.eye(CELL * CELL).reshape(-1, 1, CELL, CELL))[:, 0, 0]  # [64 pixels, 63]
-    b_encoded, octave_at = torch.zeros(CELL * CELL, 3, VALUES), 0
+    cells, octave_at = torch.zeros(CELL * CELL, 3, VALUES), 0
     for octave, side in enumerate(SIDES):
         count = DIRECTIONS * side * side
         of_plane = pixels[:, octave_at : octave_at + count]
         start = sum(BANDS * s * s for s in SIDES[:octave])
         for plane, colour in enumerate(COLOURS):
             there = slice(start + plane * count, start + (plane + 1) * count)
-            b_encoded[:, :, there] = of_plane[:, None] * torch.tensor(colour)[None, :, None]
+            cells[:, :, there] = of_plane[:, None] * torch.tensor(colour)[None, :, None]
         octave_at += count
-    return b_encoded.reshape(CELL * CELL * 3, VALUES)
+    return cells.reshape(CELL * CELL * 3, VALUES)

@@ -155,8 +155,8 @@ class Engine:
             values = iter([values for _, values in symbols.parts])
             height, width = y.shape[1:3]
             _, r, latents = self.parse(lambda _, v=values: next(v), symbols.notes, height, width, q, 0.0)  # type: ignore[misc]
-            b_decoded = np.concatenate(list(self.synthesise([latents()], q, 0.0, 0.0)))
-            if not np.array_equal(r, symbols.r) or not np.isfinite(b_decoded).all():
+            pixels = np.concatenate(list(self.synthesise([latents()], q, 0.0, 0.0)))
+            if not np.array_equal(r, symbols.r) or not np.isfinite(pixels).all():
                 raise ModelError(f"the self-test fails at q {q:g}: these weights do not code a picture")
 
     def _first(self, q: float) -> int:
