@@ -50,13 +50,7 @@ class Work:
     ] = None
     model: Annotated[
         str | None,
-        options.value(
-            "-m",
-            "--model",
-            metavar="NAME",
-            panel=COMMON,
-            help="As for nic encode; every machine of a cluster has to have it.",
-        ),
+        options.model("As for nic encode; every machine of a cluster has to have it."),
     ] = None
     decode: Annotated[
         bool, options.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")

@@ -82,13 +82,7 @@ class Rate:
     ] = None
     model: Annotated[
         str | None,
-        options.value(
-            "-m",
-            "--model",
-            metavar="NAME",
-            panel=COMMON,
-            help="Name or folder of a model, or hf://org/repo@commit. Default: the embedded one.",
-        ),
+        options.model("Name or folder of a model, or hf://org/repo@commit. Default: the embedded one."),
     ] = None
 
 

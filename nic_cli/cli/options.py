@@ -27,6 +27,11 @@ def value(*names: str, metavar: str, panel: str, help: str) -> Any:
     return typer.Option(*names, metavar=metavar, show_default=False, rich_help_panel=panel, help=help)
 
 
+def model(help: str) -> Any:
+    """Declare the option that names a model."""
+    return value("-m", "--model", metavar="NAME", panel=COMMON, help=help)
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nic_cli.losses.fidelity import COLOUR
 from nic_cli.transform.planes import planes
 
 SIDE, STRIDE = 64, 32  # of the windows, in pixels
 BEYOND = 0.12  # cycles a pixel: what is coarser is where it is, or else wrong
 STEADY = 1e-4  # power under which there is nothing: a tenth of what rounding to levels of 255 adds
-COLOURS = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))  # BT.601
+COLOURS = ((0.299, 0.587, 0.114), *COLOUR)  # BT.601
 WEIGHTS = (1.0, 0.25, 0.25)
 OVER_ALL, OVER_ONE = 0.2, 0.7  # how far ln power may lie over the original's: of the batch, and of a crop
 

@@ -156,7 +156,7 @@ class Task:
         x = self.pool.crops(batch, side, self.random).float() / 255
         q = drawn_q(batch, self.network.config.q_top, self.random, self.device, self.phase.rates)
         shown = x.new_tensor([b]) if b != made else None
-        if self.phase.loudness and float(torch.rand(1)) < self.phase.loudness:
+        if b > MIDDLE and self.phase.loudness and float(torch.rand(1)) < self.phase.loudness:
             return self._louder(x, q, x.new_tensor([made]), x.new_tensor([b]))
         out = self.network(x - 0.5, q, x.new_tensor([made]), self.precision, shown)
         found = out.x + 0.5

@@ -72,7 +72,9 @@ class Network(nn.Module):
         r = y - means + (torch.rand_like(y) - 0.5) if noisy else y_hat - means
         z_bits = self.prior(z_float + (torch.rand_like(z) - 0.5) if noisy else z, q)
         y_hat = y_hat * outward
-        noise = drawn(len(y), 2 * y.shape[1], 2 * y.shape[2], y.device), q
+        noise = None
+        if self.synthesis.realism is not None:
+            noise = drawn(len(y), 2 * y.shape[1], 2 * y.shape[2], y.device), q
         x_hat = self.synthesis(y_hat, b, b if b_decoded is None else b_decoded, precision, noise)
         return Pass(x_hat, y_hat, gaussian_bits(r, sigma).sum((1, 2, 3)), z_bits.sum((1, 2, 3)))
 
