@@ -7,12 +7,41 @@ what row streaming wants. Only the depthwise 3x3 goes through a convolution, on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+_empty: ContextVar[bool] = ContextVar("_empty", default=False)
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Networks are made with room for their weights only, for a file to fill.
+
+    torch's own way, the device "meta", takes 1.4 s the first time that something random is made there: it
+    imports torch's compiler and sympy, 822 modules of 2.13.
+    """
+    token = _empty.set(True)
+    try:
+        yield
+    finally:
+        _empty.reset(token)
+
+
+def is_unfilled() -> bool:
+    """Whether networks are made without values."""
+    return _empty.get()
+
+
+def normal(*shape: int, deviation: float = 1.0) -> Tensor:
+    """Random weights to start a training from, or room for those of a file."""
+    return torch.empty(shape) if is_unfilled() else torch.randn(shape) * deviation
 
 
 def unshuffle(x: Tensor, side: int) -> Tensor:
@@ -110,7 +139,7 @@ class Dense(nn.Module):
         self, inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0, tile: bool = False
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) * gain * inputs**-0.5)
+        self.weight = nn.Parameter(normal(outputs, inputs, deviation=gain * inputs**-0.5))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         self.multiply = multiplied if tile else product
 
@@ -141,11 +170,11 @@ class Block(nn.Module):
     def __init__(self, width: int, *, tile: bool = False) -> None:
         super().__init__()
         self.multiply = multiplied if tile else product
-        self.depthwise = nn.Parameter(torch.randn(width, 1, 3, 3) / 3)
+        self.depthwise = nn.Parameter(normal(width, 1, 3, 3, deviation=1 / 3))
         self.depthwise_bias = nn.Parameter(torch.zeros(width))
-        self.expand = nn.Parameter(torch.randn(2 * width, width) * (2 / width) ** 0.5)
+        self.expand = nn.Parameter(normal(2 * width, width, deviation=(2 / width) ** 0.5))
         self.expand_bias = nn.Parameter(torch.zeros(2 * width))
-        self.reduce = nn.Parameter(torch.randn(width, 2 * width) * 0.3 * (2 * width) ** -0.5)
+        self.reduce = nn.Parameter(normal(width, 2 * width, deviation=0.3 * (2 * width) ** -0.5))
         self.reduce_bias = nn.Parameter(torch.zeros(width))
 
     @property

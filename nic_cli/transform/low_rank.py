@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nic_cli.transform.layers import normal
+
 MIDDLE = 0.5  # up to here b turns between squared error and structure, from here on towards realism
 
 
@@ -29,7 +31,7 @@ class LowRankUpdate(nn.Module):
 
     def __init__(self, outputs: int, inputs: int, rank: int) -> None:
         super().__init__()
-        self.narrow = nn.Parameter(torch.randn(rank, inputs) * inputs**-0.5)
+        self.narrow = nn.Parameter(normal(rank, inputs, deviation=inputs**-0.5))
         self.wide = nn.Parameter(torch.zeros(outputs, rank))
 
     def forward(self) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nic_cli.transform.layers import LEAK, Dense
+from nic_cli.transform.layers import LEAK, Dense, is_unfilled
 from nic_cli.transform.low_rank import update_share
 
 CELL = 8  # pixels a side: the fine blocks see one position of it
@@ -80,7 +80,7 @@ class NoiseInjection(nn.Module):
         self.loudness = Dense(hidden, OCTAVES * BANDS, gain=0.1)
         self.into = Dense(VALUES, width, bias=False, gain=0.3)
         self.direct = Dense(VALUES, CELL * CELL * 3, bias=False)
-        if not self.direct.weight.is_meta:
+        if not is_unfilled():
             with torch.no_grad():
                 self.direct.weight.copy_(0.4 * inverse_haar())
 

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import shuffle
+from nic_cli.transform.layers import normal, shuffle, unfilled
 
 STREAM, INPUT, INDEX = 7, 4, 3  # fractional bits of the residual stream, of inputs, of the index
 Z_LIMIT = 127  # z is an 8-bit input; the encoder clamps it
@@ -149,7 +149,7 @@ class Master(nn.Module):
     def __init__(self, shape: tuple[int, ...], inputs: int, fraction: int, gain: float = 1.0) -> None:
         super().__init__()
         self.fraction = fraction  # fractional bits of this layer's inputs
-        self.weight = nn.Parameter(torch.randn(shape) * gain * inputs**-0.5)
+        self.weight = nn.Parameter(normal(*shape, deviation=gain * inputs**-0.5))
         self.bias = nn.Parameter(torch.zeros(shape[0]))
 
     def forward(self) -> Layer:
@@ -160,6 +160,10 @@ class Master(nn.Module):
         scale = torch.exp2(shift)
         integers = round_(weight * scale.reshape(-1, *[1] * (weight.ndim - 1)))
         return Layer(integers, round_(self.bias * scale * 2**self.fraction), shift)
+
+    def shape_of(self, part: str) -> torch.Size:
+        """That of the stored integers: weight, or one a channel."""
+        return self.weight.shape if part == "weight" else self.bias.shape
 
     def take(self, layer: Layer) -> None:
         """Weights that mean the integers of a stored layer."""
@@ -189,13 +193,16 @@ class ScaleNetwork(nn.Module):
 
     def layers(self) -> dict[str, Layer]:
         """All integer layers by name."""
-        return {name: module() for name, module in self.named_modules() if isinstance(module, Master)}
+        return {name: master() for name, master in self.masters().items()}
+
+    def masters(self) -> dict[str, Master]:
+        """The float weights of all integer layers by name."""
+        return {name: module for name, module in self.named_modules() if isinstance(module, Master)}
 
     def take(self, integers: Integers) -> None:
         """Start from the integers of a model file."""
-        for name, module in self.named_modules():
-            if isinstance(module, Master):
-                module.take(integers.layers[name])
+        for name, master in self.masters().items():
+            master.take(integers.layers[name])
         self.q_bias.copy_(integers.q_bias / 2**STREAM)
 
     def q_integers(self) -> Tensor:
@@ -250,12 +257,12 @@ class Integers:
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], config: ModelConfig) -> Integers:
         """Read back what `tensors` gave; ModelError on what is missing or could exceed 2^24."""
-        with torch.device("meta"):
-            shapes = ScaleNetwork(config).layers()
+        with unfilled():
+            shapes = ScaleNetwork(config).masters()
         try:
             layers = {
                 name: Layer(
-                    *(tensors[f"{name}.{part}"].float().reshape(getattr(like, part).shape) for part in PARTS)
+                    *(tensors[f"{name}.{part}"].float().reshape(like.shape_of(part)) for part in PARTS)
                 )
                 for name, like in shapes.items()
             }

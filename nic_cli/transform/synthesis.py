@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from nic_cli.transform.conditioning import ConditionedBlock
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, shuffle, widened
+from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, normal, shuffle, widened
 from nic_cli.transform.low_rank import MIDDLE, LowRankUpdate, update_share
 from nic_cli.transform.noise_injection import Injected, NoiseInjection
 from nic_cli.transform.row_streaming import Strip, marked, taken, through, with_room, without_room
@@ -26,7 +26,7 @@ class Tail(nn.Module):
 
     def __init__(self, width: int, rank: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(192, width, 3, 3) * 0.1 * (9 * width) ** -0.5)
+        self.weight = nn.Parameter(normal(192, width, 3, 3, deviation=0.1 * (9 * width) ** -0.5))
         self.bias = nn.Parameter(torch.zeros(192))
         self.realism = LowRankUpdate(192, 9 * width, rank) if rank else None
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import ModelError
 from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.layers import unfilled
 from nic_cli.transform.network import Network
 from nic_cli.transform.research.config import KINDS, ResearchConfig
 from nic_cli.transform.scale_network import Integers
@@ -120,7 +121,7 @@ def _config(data: bytes, folder: Path) -> ModelConfig | ResearchConfig:
 
 
 def _network(config: ModelConfig, tensors: dict[str, Tensor], folder: Path) -> Network:
-    with torch.device("meta"):  # no time spent on random weights
+    with unfilled():
         network = Network(config)
     wanted = {n: p for n, p in network.named_parameters() if not n.startswith(TRAINING_ONLY)}
     found = {n: t for n, t in tensors.items() if not n.startswith(("scales.", "tables.")) and n != "selftest"}
