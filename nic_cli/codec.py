@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nic_cli.arrays import Array
 from nic_cli.container import file
 from nic_cli.container.layout import STEPS, quantise
 from nic_cli.errors import ModelError, UsageError
@@ -37,8 +38,6 @@ from nic_cli.types import (
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from nic_cli.zoo.load import Model
 
 TILE = 1024
@@ -72,7 +71,7 @@ def encode(
     _check(model, q, b, tile)
     if not 0 <= effort < len(SEARCH_STEPS):
         raise UsageError(f"effort is {effort}: it goes from 0 to {len(SEARCH_STEPS) - 1}")
-    effort = effort if model.engine.searched else 1
+    effort = effort if model.searched else 1
     header = _header(picture, model, quantise(q), quantise(b), tile)
     chunks = _chunks(picture)
     if target_bytes is not None:
@@ -89,8 +88,9 @@ def encode(
         return filled(coded, start, plain, target_bytes, top)
     if SEARCH_STEPS[effort]:
         return _searched(picture, header, chunks, model, effort, divisor, progress)
-    latents = _latents(picture.pixels, model, header, divisor, progress)
-    return Container(header, chunks, tuple(_code(y, header, model) for y in latents))
+    engine = _engine(header, model)
+    latents = _latents(picture.pixels, engine, header, divisor, progress)
+    return Container(header, chunks, tuple(_code(y, header, model, engine) for y in latents))
 
 
 def decode(
@@ -133,15 +133,15 @@ def stream(
     header = container.header
     shown = header.b if b is None else b
     _check(model, header.q, shown, header.tile)
-    grid = _grid(container, model)
+    grid, engine = _grid(container, model), _engine(header, model)
     area = grid.area(region, scale)
     check_size(area.width // scale, area.height // scale, "the picture", most)
-    window = grid.window(area, model.engine.reach)
+    window = grid.window(area, engine.reach)
     placed = grid.meeting(window)
-    tiles = (parse(container.tiles[n], r, header, model)() for row in placed for n, r in row)
+    tiles = (parse(container.tiles[n], r, header, model, engine)() for row in placed for n, r in row)
     origin = Origin(window.x, window.y, file.symbols_crc(container))
     latents = latent_plane.joined(tiles, placed, window)
-    rows = model.engine.synthesise(latents, header.q, header.b, shown, divisor, origin)
+    rows = engine.synthesise(latents, header.q, header.b, shown, divisor, origin)
     inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
     pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
     return _picture(pixels, container, area, scale)
@@ -149,9 +149,9 @@ def stream(
 
 def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
     """CRC-32 over the symbols' CRC-32s of all tiles, each checked; raises as `decode` does."""
-    grid = _grid(container, model)
+    grid, engine = _grid(container, model), _engine(container.header, model)
     for number, region in enumerate(chain.from_iterable(grid.rows())):
-        parse(container.tiles[number], region, container.header, model)
+        parse(container.tiles[number], region, container.header, model, engine)
         if progress is not None:
             progress(number + 1, grid.count)
     return file.symbols_crc(container)
@@ -161,10 +161,9 @@ def verify(container: Container, model: Model, progress: Progress | None = None)
 
 
 def _latents(
-    pixels: PixelArray, model: Model, header: Header, divisor: int, progress: Progress | None = None
-) -> Iterator[Tensor]:
+    pixels: PixelArray, engine: Any, header: Header, divisor: int, progress: Progress | None = None
+) -> Iterator[Array]:
     """Tiles of latents of a picture's pixels, in raster order."""
-    engine = model.engine
     rows = strips.split(pixels, strips.AREA // divisor, multiple=engine.multiple, border=engine.border)
     if progress is not None:
         rows = strips.told(rows, progress, extended(header.height))
@@ -172,8 +171,8 @@ def _latents(
     return latent_plane.cut(engine.analyse(rows, header.q, header.b), grid)
 
 
-def _code(y: Tensor, header: Header, model: Model) -> TileStream:
-    return code(model.engine.quantise(y, header.q, header.b), model)
+def _code(y: Array, header: Header, model: Model, engine: Any) -> TileStream:
+    return code(engine.quantise(y, header.q, header.b), model)
 
 
 # -- the searches ----------------------------------------------------------------------------------
@@ -191,13 +190,14 @@ def _sized(
 
     The latents of all but very large pictures are kept from one try to the next.
     """
-    again = model.engine.rated or picture.width * picture.height > MOST_KEPT
-    kept = None if again else list(_latents(picture.pixels, model, header, divisor))
+    engine = _engine(header, model)
+    again = engine.rated or picture.width * picture.height > MOST_KEPT
+    kept = None if again else list(_latents(picture.pixels, engine, header, divisor))
 
     def coded(units: int) -> tuple[int, Container]:
         at = replace(header, q=units / STEPS)
-        latents = _latents(picture.pixels, model, at, divisor) if kept is None else kept
-        container = Container(at, chunks, tuple(_code(y, at, model) for y in latents))
+        latents = _latents(picture.pixels, engine, at, divisor) if kept is None else kept
+        container = Container(at, chunks, tuple(_code(y, at, model, engine) for y in latents))
         return len(file.pack(container)), container
 
     size, best = closest(coded, target, round(model.config.q_top * STEPS))
@@ -221,7 +221,7 @@ def _searched(
 
     pixels = Kept(picture.pixels)
     searching = TileOptimiser(model, header, effort, progress)
-    tiles = searching(_latents(pixels, model, header, divisor), pixels)  # type: ignore[arg-type]
+    tiles = searching(_latents(pixels, model.engine, header, divisor), pixels)  # type: ignore[arg-type]
     return Container(header, chunks, tuple(tiles))
 
 
@@ -269,6 +269,11 @@ def _picture(pixels: strips.Lines, container: Container, area: Region, scale: in
     metadata = Metadata(**{name: found.get(kind, b"") for name, kind in NAMES.items()})
     original = header.original_space and bool(metadata.icc)
     return Picture(pixels, alpha, metadata, original)  # type: ignore[arg-type]
+
+
+def _engine(header: Header, model: Model) -> Any:
+    """The one that all of this picture goes through, whatever part of it is asked for."""
+    return model.engine_for(header.width * header.height)
 
 
 def _grid(container: Container, model: Model) -> Grid:

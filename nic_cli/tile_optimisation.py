@@ -24,8 +24,8 @@ from nic_cli.tiles import halo
 from nic_cli.tiles.grid import LATENT, Grid, extended
 from nic_cli.tiles.strips import Progress
 from nic_cli.transform.conditioning import lambda_of
+from nic_cli.transform.config import MIDDLE
 from nic_cli.transform.latent_optimisation import REACH, Distortion, Window
-from nic_cli.transform.low_rank import MIDDLE
 from nic_cli.transform.native import Native
 from nic_cli.types import Header, IndexArray, IntArray, Region, Symbols, TileStream
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.engines import ENGINES, by
+
 torch.set_num_threads(1)  # small pictures gain nothing from two, and busy machines lose a lot
 
 
@@ -25,6 +27,12 @@ def model():
     from nic_cli.zoo.load import load
 
     return load(None, "cpu")
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def of_each_engine(request, model):
+    """The embedded model on each engine in turn."""
+    return by(request.param, model) or pytest.skip("this processor has no bfloat16")
 
 
 @pytest.fixture(scope="session")

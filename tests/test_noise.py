@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.image.reading import from_array
-from nic_cli.train.export import snapshot
-from nic_cli.transform.network import Network
 from nic_cli.types import Region
-from nic_cli.zoo.load import folder_of, load
-from nic_cli.zoo.model_folder import read_folder
-from tests.bench.regions import equal, regions, unrounded
+from nic_cli.zoo.load import load
 
 
 @pytest.fixture(scope="module")
 def noisy():
-    """The embedded model, where it has no noise with some that was never trained."""
+    """The embedded model."""
     model = load("iris", "cpu")
-    if model.config.noise:
-        return model
-    torch.manual_seed(0)
-    parts = read_folder(folder_of("iris"))
-    network = Network(replace(parts.config, noise=16)).requires_grad_(False)
-    given = dict(parts.network.named_parameters())
-    weights = {n: given.get(n, p).detach() for n, p in network.named_parameters()}
-    network.scales.take(parts.integers)
-    weights |= {n: p.detach() for n, p in network.named_parameters() if n.startswith("scales.")}
-    made = snapshot(network, weights, "cpu", realism=1.0, tables=parts.tables)
-    return replace(made, id=parts.id, name="iris")
+    assert model.config.noise
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +28,6 @@ def coded(photographs, noisy):
     across = np.concatenate([chelsea, chelsea[:, ::-1]], 1)
     large = np.concatenate([across, across[::-1]], 0)[:397]
     return file.pack(codec.encode(from_array(large), noisy, q=1.0, b=1.0, tile=256))
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_parts_have_the_noise_of_the_whole_before_rounding(coded, noisy, threads):
-    container, before = file.unpack(coded), torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        whole = unrounded(container, noisy)
-        for region in regions(container.header.width, container.header.height, 40, threads):
-            assert equal(whole, unrounded(container, noisy, region), region), region
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_a_picture_has_the_same_noise_in_every_run_and_strip(coded, noisy):
@@ -90,11 +63,13 @@ def test_two_pictures_do_not_share_one_grain(noisy, photographs):
 
 def test_up_to_the_middle_there_is_none(coded, noisy, monkeypatch):
     from nic_cli.transform import synthesis
+    from nic_cli.transform.plain import engine
 
     def never(*_):
         raise AssertionError
 
-    monkeypatch.setattr(synthesis, "Injected", never)
+    for module in (synthesis, engine):
+        monkeypatch.setattr(module, "Injected", never)
     container = file.unpack(coded)
     for b in (0.0, 0.5):
         codec.decode(container, noisy, b=b, region=Region(0, 0, 64, 64))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 import nic_cli
 from nic_cli import codec
@@ -15,6 +15,7 @@ from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.types import Region
 from tests.bench.regions import equal, regions, unrounded
+from tests.engines import threads
 
 
 class Counted(io.BytesIO):
@@ -48,27 +49,25 @@ def whole(coded, model):
     return codec.decode(container, model).pixels
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_hundred_regions_equal_their_part_of_the_whole_before_rounding(coded, model, threads):
-    """Latents, and floats of pixels: that rounded pixels are equal shows little."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        container = file.unpack_lazily(io.BytesIO(coded))
-        whole = unrounded(container, model)
-        height, width = whole[0].shape[:2]
-        for region in regions(width, height, 100, seed=threads):
-            assert equal(whole, unrounded(container, model, region), region), region
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("b", [0.5, 1.0])
+def test_a_hundred_regions_equal_their_part_of_the_whole_before_rounding(coded, of_each_engine, b):
+    """Latents, and floats of pixels, with 1 to 3 threads: that rounded pixels are equal shows little."""
+    container = replace(file.unpack_lazily(io.BytesIO(coded)), header=replace(file.unpack(coded).header, b=b))
+    with threads(2):
+        whole = unrounded(container, of_each_engine)
+    height, width = whole[0].shape[:2]
+    for count in (1, 2, 3):
+        with threads(count):
+            for region in regions(width, height, 34, seed=count):
+                assert equal(whole, unrounded(container, of_each_engine, region), region), region
 
 
-def test_the_reach_of_a_region_is_needed(coded, model, monkeypatch):
+def test_the_reach_of_a_region_is_needed(coded, of_each_engine, monkeypatch):
     container, region = file.unpack(coded), Region(200, 200, 64, 64)
-    whole = unrounded(container, model)
-    assert equal(whole, unrounded(container, model, region), region)
-    monkeypatch.setattr(model.engine, "reach", 1)
-    assert not equal(whole, unrounded(container, model, region), region)
+    whole = unrounded(container, of_each_engine)
+    assert equal(whole, unrounded(container, of_each_engine, region), region)
+    monkeypatch.setattr(of_each_engine.engine_for(1), "reach", 1)
+    assert not equal(whole, unrounded(container, of_each_engine, region), region)
 
 
 def test_bytes_read_grow_with_the_region(coded, model):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
-import sys
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +13,7 @@ import typer.main
 from nic_cli import __version__
 from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
 from nic_cli.jobs import settings
+from nic_cli.zoo.processor import has_cuda_driver
 
 app = typer.Typer(
     name="nic",
@@ -55,19 +53,16 @@ def versions() -> str:
         f"nic {__version__}",
         f"format {'.'.join(map(str, VERSION))}",
         f"torch {torch}",
-        f"device {_device(torch)}",
+        f"device {_device()}",
     )
     return "\n".join(lines)
 
 
-def _device(torch: str) -> str:
+def _device() -> str:
     chosen = settings.load().device
     if chosen != "auto":
         return chosen
-    has_gpu = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
-    if has_gpu and not torch.endswith("+cpu"):
-        return "cuda"
-    return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
+    return "cuda" if has_cuda_driver() else "cpu"
 
 
 def _print_versions(wanted: bool) -> None:

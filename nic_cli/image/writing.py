@@ -36,7 +36,7 @@ _MAX_SIDES = {"jpeg": 65535, "webp": 16383}
 _MAX_SEGMENT = {"exif": 65533, "xmp": 65533 - 29}
 """Bytes that one marker of a JPEG can hold beside its own name."""
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "png": {"compress_level": 4},
+    "png": {"compress_level": 2},  # 0.67 of the time of 4 for 2 % more bytes; 6 takes twice that of 4
     # WebP is 4:2:0 and lossy here, JPEG 4:4:4: both far above what the codec itself left out.
     "jpeg": {"quality": 95, "subsampling": 0},
     "webp": {"quality": 95, "method": 2, "exact": True},

@@ -88,7 +88,7 @@ class Encoder:
 
         model = self._model()
         started = time.monotonic()
-        what = "steps" if SEARCH_STEPS[self.settings.effort] and model.engine.searched else "rows"
+        what = "steps" if SEARCH_STEPS[self.settings.effort] and model.searched else "rows"
         with self.console.progress(what) as bar:
             container = with_less_memory(
                 lambda divisor: codec.encode(

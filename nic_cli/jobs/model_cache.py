@@ -37,7 +37,7 @@ class Models:
             fresh, model = name not in self._loaded, self._load(name)
         except (ModelError, UsageError) as error:
             raise Stop(error) from error
-        if fresh and SEARCH_STEPS[self._settings.effort] and not model.engine.searched:
+        if fresh and SEARCH_STEPS[self._settings.effort] and not model.searched:
             self._console.warn(f"model {model.name} cannot be searched for better latents: encoding without")
         return model
 

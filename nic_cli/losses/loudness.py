@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nic_cli.losses.spectrum import COLOURS
-from nic_cli.transform.low_rank import MIDDLE
-from nic_cli.transform.noise_injection import BANDS, SIDES, NoiseInjection, haar
+from nic_cli.transform.config import MIDDLE
+from nic_cli.transform.noise_injection import NoiseInjection, haar
 from nic_cli.transform.planes import planes
+from nic_cli.transform.seeded_noise import BANDS, SIDES
 from nic_cli.transform.synthesis import Synthesis
 
 NOTHING = 1e-7  # variance of a coefficient, under that of rounding

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from nic_cli.arrays import Array, copied, empty
 from nic_cli.tiles.grid import Grid, Placed
 from nic_cli.types import Region
 
-Plane = Any
-"""Latents [1, h, w, C], a tensor; this stage needs nothing of its library."""
+Plane = Array
+"""Latents [1, h, w, C]."""
 
 
 def cut(rows: Iterable[Plane], grid: Grid) -> Iterator[Plane]:
@@ -20,14 +20,14 @@ def cut(rows: Iterable[Plane], grid: Grid) -> Iterator[Plane]:
         height = regions[0].height
         while sum(strip.shape[1] for strip in held) < height:
             held.append(next(source))
-        plane = held[0].new_empty(1, sum(s.shape[1] for s in held), *held[0].shape[2:])
+        plane = empty(held[0], 1, sum(s.shape[1] for s in held), *held[0].shape[2:])
         at = 0
         for strip in held:
             plane[:, at : at + strip.shape[1]] = strip
             at += strip.shape[1]
-        held = [plane[:, height:].clone()]
+        held = [copied(plane[:, height:])]
         for region in regions:
-            yield plane[:, :height, region.x : region.x + region.width].contiguous()
+            yield copied(plane[:, :height, region.x : region.x + region.width])
 
 
 def joined(tiles: Iterator[Plane], rows: Iterable[list[Placed]], window: Region) -> Iterator[Plane]:
@@ -39,7 +39,7 @@ def joined(tiles: Iterator[Plane], rows: Iterable[list[Placed]], window: Region)
             left, right = max(tile.x, window.x), min(tile.x + tile.width, window.x + window.width)
             top, bottom = max(tile.y, window.y), min(tile.y + tile.height, window.y + window.height)
             if strip is None:
-                strip = there.new_empty(1, bottom - top, window.width, there.shape[3])
+                strip = empty(there, 1, bottom - top, window.width, there.shape[3])
             seen = there[:, top - tile.y : bottom - tile.y, left - tile.x : right - tile.x]
             strip[:, :, left - window.x : right - window.x] = seen
         yield strip

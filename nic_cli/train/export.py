@@ -19,7 +19,6 @@ from nic_cli.transform.conditioning import tie
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.native import Native
 from nic_cli.transform.network import Network
-from nic_cli.transform.scale_network import Integers
 from nic_cli.zoo.load import Model, folder_of
 from nic_cli.zoo.model_folder import Parts, read_folder, write_folder
 
@@ -86,9 +85,14 @@ def snapshot(
         return network.snapshot(weights, device)
     averaged = _with(network, weights, realism).cpu()
     tables = coding_tables(averaged) if tables is None else tables
-    integers = Integers.of(averaged.scales).to(torch.float32, device)
+    integers = averaged.scales.integers()
     return Model(
-        network.config.name, bytes(8), network.config, Native(averaged, integers, device), tables, device
+        network.config.name,
+        bytes(8),
+        network.config,
+        tables,
+        device,
+        lambda device: Native(averaged, integers, device),
     )
 
 
@@ -133,7 +137,7 @@ def _mixed(low: int, expected: Counts, weight: float, seen: Counts | None) -> tu
 def _counts(network: Network, pool: Pool, crops: int, realism: float) -> Counts:
     """[tables, 2 LIMIT + 1]: how often each table meets each value, all q and b alike."""
     config = network.config
-    native = Native(copy.deepcopy(network).cpu(), Integers.of(network.scales).to(torch.float32, "cpu"), "cpu")
+    native = Native(copy.deepcopy(network).cpu(), network.scales.integers(), "cpu")
     wide = 2 * LIMIT + 1
     counts = np.zeros((config.scales + config.q_anchors * config.hyper) * wide)
     random, draw = torch.Generator(pool.device).manual_seed(7), np.random.default_rng(7)

@@ -77,8 +77,15 @@ class Imported(nn.Module):
         """A model ready to code with these weights of the decoder."""
         system = copy.deepcopy(self._system)
         system.load_state_dict(_named(weights), strict=False)
-        engine = Engine(self.config.kind, [lambda: system], device)
-        return Model(self.name, self.parts.id, self.config, engine, self.parts.tables, device)
+        kind = self.config.kind
+        return Model(
+            self.name,
+            self.parts.id,
+            self.config,
+            self.parts.tables,
+            device,
+            lambda device: Engine(kind, [lambda: system], device),
+        )
 
     def export(self, weights: dict[str, Tensor], folder: Path) -> None:
         """Write a model folder with these weights of the decoder; its id is that of the imported one."""

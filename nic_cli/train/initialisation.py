@@ -12,7 +12,7 @@ from nic_cli.errors import UsageError
 from nic_cli.train.data import Pool
 from nic_cli.train.imported_decoder import Imported
 from nic_cli.train.recipe import IMPORTED, Given, Recipe
-from nic_cli.transform.layers import unshuffle
+from nic_cli.transform.layer_order import unshuffle
 from nic_cli.transform.low_rank import is_low_rank
 from nic_cli.transform.network import Network
 from nic_cli.zoo.load import folder_of
@@ -41,7 +41,7 @@ def begun(recipe: Recipe, pool: Pool, device: str) -> Network | Imported:
 
 def _take(network: Network, parts: Parts) -> None:
     """Start from a model; the prior of z starts anew, and so do updates for realism that it does not have."""
-    given = dict(parts.network.named_parameters())
+    given = {name: torch.from_numpy(t) for name, t in parts.floats.items()}
     with torch.no_grad():
         for name, p in network.named_parameters():
             own = name.startswith(("prior.", "scales.")) or (is_low_rank(name) and name not in given)

@@ -13,8 +13,7 @@ from nic_cli.errors import NicError, UsageError
 from nic_cli.losses.distortion import Distortion
 from nic_cli.losses.perceptual import Perceptual
 from nic_cli.train.adversary import Adversarial
-from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.low_rank import MIDDLE
+from nic_cli.transform.config import MIDDLE, ModelConfig
 
 IMPORTED = "imported"
 SHIPPED = Path(__file__).parent / "recipes"

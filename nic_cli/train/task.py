@@ -26,7 +26,8 @@ from nic_cli.train.initialisation import begun
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.transform.conditioning import tie
-from nic_cli.transform.low_rank import MIDDLE, is_low_rank
+from nic_cli.transform.config import MIDDLE
+from nic_cli.transform.low_rank import is_low_rank
 from nic_cli.transform.network import Network
 
 MUON_PARTS = (".weight", ".expand", ".reduce")

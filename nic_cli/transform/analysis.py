@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from nic_cli.transform.conditioning import ConditionedBlock
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Dense, unshuffle, widened
-from nic_cli.transform.row_streaming import Strip, marked, paired, taken, through, without_room
+from nic_cli.transform.layer_order import AnalysisLayers, analysed, unshuffle
+from nic_cli.transform.layers import Dense, widened
+from nic_cli.transform.row_streaming import without_room
 
 
 class Analysis(nn.Module):
@@ -49,25 +50,14 @@ class Analysis(nn.Module):
 
     def stream(self, strips: Iterable[Tensor], b: float) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, W, 3], h a multiple of 16 -> rows of y [1, h', W/16, latent]."""
-        skips: list[Tensor] = []
         realism = self.stem.weight.new_tensor([b])
-
-        def deep() -> Iterator[Strip]:
-            for strip, last in marked(strips):
-                bands = unshuffle(strip, 8)
-                skips.append(self.skip(unshuffle(bands, 2)))
-                yield self.stem.rows(bands), last
-
-        def halved(fine: Iterable[Strip]) -> Iterator[Strip]:
-            for rows, last in paired((without_room(strip), last) for strip, last in fine):
-                yield self.down.rows(unshuffle(rows, 2)), last
-
-        h = deep()
-        for block in self.fine:
-            h = through(block.rows_at(realism), h)  # type: ignore[operator]
-        h = halved(h)
-        for block in self.coarse:
-            h = through(block.rows_at(realism), h)  # type: ignore[operator]
-        for strip, _ in h:
-            rows = without_room(strip)
-            yield self.tail(rows) + taken(skips, rows.shape[1])
+        layers = AnalysisLayers(
+            stem=self.stem.rows,
+            fine=[block.rows_at(realism) for block in self.fine],  # type: ignore[operator]
+            down=self.down.rows,
+            coarse=[block.rows_at(realism) for block in self.coarse],  # type: ignore[operator]
+            tail=self.tail,
+            skip=self.skip,
+            without_room=without_room,
+        )
+        return analysed(strips, layers)

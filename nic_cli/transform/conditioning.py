@@ -73,9 +73,12 @@ class ConditionedBlock(nn.Module):
         """x: [N, H, W, C]; b: [1] for each axis of anchors, one realism for the whole batch, in 0..1."""
         return self.block(x, self._weights(*b))  # type: ignore[no-any-return]
 
-    def rows_at(self, *b: Tensor) -> Callable[[Tensor], Tensor]:
-        """The block by rows at one realism, everything folded into its weights."""
-        weights = self._weights(*b)
+    def rows_at(self, *b: Tensor, precision: torch.dtype | None = None) -> Callable[[Tensor], Tensor]:
+        """The block by rows at one realism, everything folded into its weights.
+
+        precision: of the products, None for that of the network.
+        """
+        weights = tuple(weight.to(precision or weight.dtype) for weight in self._weights(*b))
         return lambda x: self.block.rows(x, weights)
 
     def _weights(self, *b: Tensor) -> tuple[Tensor, ...]:

@@ -9,6 +9,10 @@ from nic_cli.errors import ModelError
 
 WORLD = 64
 """Side in pixels of one hyper-latent: the multiple that pictures are extended to."""
+MIDDLE = 0.5
+"""Up to here b turns between squared error and structure, from here on towards realism."""
+Z_LIMIT = 127  # z is an 8-bit input; the encoder clamps it
+R_LIMIT = 32767  # residuals are clamped to what an escape can say
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,12 @@ class ModelConfig:
             raise ModelError(f"config.json: model kind {self.kind!r} is not one this program knows")
         if self.q_anchors < 2 or self.b_anchors < 2 or self.q_top > 15:
             raise ModelError("config.json: at least two anchors of q and of b, and q_top up to 15")
+
+    @property
+    def reach(self) -> int:
+        """Latents to each side that a pixel depends on: a block of the synthesis sees one square around it,
+        of 16 pixels or of 8, and so does the tail."""
+        return self.synthesis_coarse_depth + -(-(self.synthesis_fine_depth + 1) // 2)
 
     def to_json(self) -> str:
         """The text of config.json."""

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.layer_order import PHASES
 from nic_cli.transform.layers import Block, Dense, widened
-
-PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 
 
 def phase_of(x: Tensor, phase: int) -> Tensor:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from nic_cli.transform.conditioning import interpolate
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Block, Dense, shuffle, unshuffle, widened
+from nic_cli.transform.layer_order import shuffle, unshuffle
+from nic_cli.transform.layers import Block, Dense, widened
 
 
 class HyperAnalysis(nn.Module):

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nic_cli.transform.conditioning import lambda_of
+from nic_cli.transform.config import MIDDLE
 from nic_cli.transform.context_model import merged, phase_of
-from nic_cli.transform.low_rank import MIDDLE
 from nic_cli.transform.network import Network, gaussian_bits
+from nic_cli.transform.precision import precision
 from nic_cli.transform.structure_distance import Structure
 from nic_cli.types import IndexArray, IntArray
 
@@ -73,7 +74,7 @@ def search(
     Hyper-latents were tried too, with their own noise: it spoils the means and scales of all residuals
     under them, and lost 0.8 to 2 % of rate.
     """
-    device, kind = window.y.device, precision(window.y.device)
+    device, kind = window.y.device, precision(window.y.device.type)
     # What b over 0.5 shows is invented, and nothing to search against: there latents serve the structure.
     rate, realism, shown = (torch.tensor([dial], device=device) for dial in (q, b, min(b, MIDDLE)))
     inward, outward = network.gains(rate, realism)
@@ -181,17 +182,3 @@ def relaxed(x: Tensor, heat: float, chance: torch.Generator) -> Tensor:
     noise = torch.rand(x.shape, generator=chance, device=x.device, dtype=x.dtype).clamp(1e-6, 1 - 1e-6)
     up = (torch.atanh(part) - torch.atanh(1 - part)) / heat
     return low + torch.sigmoid((up + torch.logit(noise)) / heat)
-
-
-def precision(device: torch.device) -> torch.dtype:
-    """What the deep layers are searched through in: bfloat16 where there are matrix units for it.
-
-    With them a step takes 0.36 of its time in float32 (Sapphire Rapids); the coding itself is never
-    done in it. By what the processor is, not by a timing: the same machine must always find the same.
-    """
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        asked = getattr(torch.cpu, "_is_amx_tile_supported", bool)  # private: it may go
-        fast = device.type == "cpu" and bool(asked())
-    return torch.bfloat16 if fast else torch.float32

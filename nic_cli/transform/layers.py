@@ -7,86 +7,18 @@ what row streaming wants. Only the depthwise 3x3 goes through a convolution, on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nic_cli.transform.blocks import by_blocks, on_threads
+from nic_cli.transform.initial import normal
 
-_empty: ContextVar[bool] = ContextVar("_empty", default=False)
-
-
-@contextmanager
-def unfilled() -> Iterator[None]:
-    """Networks are made with room for their weights only, for a file to fill.
-
-    torch's own way, the device "meta", takes 1.4 s the first time that something random is made there: it
-    imports torch's compiler and sympy, 822 modules of 2.13.
-    """
-    token = _empty.set(True)
-    try:
-        yield
-    finally:
-        _empty.reset(token)
-
-
-def is_unfilled() -> bool:
-    """Whether networks are made without values."""
-    return _empty.get()
-
-
-def normal(*shape: int, deviation: float = 1.0) -> Tensor:
-    """Random weights to start a training from, or room for those of a file."""
-    return torch.empty(shape) if is_unfilled() else torch.randn(shape) * deviation
-
-
-def unshuffle(x: Tensor, side: int) -> Tensor:
-    """[N, H, W, C] -> [N, H/side, W/side, side*side*C]: each square of positions becomes channels."""
-    n, h, w, c = x.shape
-    x = x.reshape(n, h // side, side, w // side, side, c).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(n, h // side, w // side, side * side * c)
-
-
-def shuffle(x: Tensor, side: int) -> Tensor:
-    """[N, h, w, side*side*C] -> [N, side*h, side*w, C]: the inverse of `unshuffle`."""
-    n, h, w, c = x.shape
-    x = x.reshape(n, h, w, side, side, c // (side * side)).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(n, h * side, w * side, c // (side * side))
-
-
-BLOCK = 512
-"""Positions of every product on a CPU.
-
-Libraries choose their kernel, and how threads share the work, by the size of a product, and another choice
-adds up in another order. So a row had another last digit in oneDNN 3.12 among 64 or 65 than among 96 on a
-Zen 4, among up to 129 on any processor held to SSE 4.1, and in MKL 2024.2 among up to 128 with 8 threads.
-With one size there is one choice. 512 leave what lies between two products in the cache, which is
-faster than whole strips at a time; 256 pay more for each call, 1024 for more rows computed twice.
-"""
-BLOCK_ELSEWHERE = 4096  # a GPU wants more for each call; none was there to choose by
 ONEDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 """Whether torch was built with it, which not every build is."""
-
-
-def by_blocks(layer: Callable[..., object], out: Tensor, *inputs: Tensor) -> None:
-    """Rows through a layer of products, always `BLOCK` at a time, so that no row depends on its company.
-
-    out, inputs: [n, C] each, n the same. layer(room, *parts) writes what follows from blocks of the inputs.
-    The last block begins early enough to be whole, and computes some rows twice; too few rows are padded.
-    """
-    count, block = len(out), BLOCK if out.device.type == "cpu" else BLOCK_ELSEWHERE
-    if count < block:
-        room = out.new_empty(block, out.shape[1])
-        layer(room, *(F.pad(x, (0, 0, 0, block - count)) for x in inputs))
-        out.copy_(room[:count])
-        return
-    for start in range(0, count, block):
-        at = min(start, count - block)
-        layer(*(x[at : at + block] for x in (out, *inputs)))
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -99,8 +31,9 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _product_into(out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    """x: [..., inputs] -> out: [n, outputs]."""
-    by_blocks(lambda room, part: room.copy_(multiplied(part, weight, bias)), out, flat(x))
+    """x: [..., inputs] -> out: [n, outputs], in their precision; the product in that of the weight."""
+    kind = weight.dtype
+    by_blocks(lambda room, part: room.copy_(multiplied(part.to(kind), weight, bias)), out, flat(x))
 
 
 def multiplied(x: Tensor, weight: Tensor, bias: Tensor | None, leak: float = 1.0) -> Tensor:
@@ -148,11 +81,16 @@ class Dense(nn.Module):
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return self.multiply(x, self.weight.to(x.dtype), bias)
 
-    def rows(self, x: Tensor) -> Tensor:
+    def rows(self, x: Tensor, precision: torch.dtype | None = None) -> Tensor:
         """x: [1, h, W, inputs] -> [1, 2 + h + 1, W, outputs], with room as `Block.rows` gives it."""
         output = x.new_empty(len(x), x.shape[1] + 3, x.shape[2], len(self.weight))
-        _product_into(output[:, 2:-1].view(-1, len(self.weight)), x, self.weight, self.bias)
+        _product_into(output[:, 2:-1].view(-1, len(self.weight)), x, *self.lowered(precision))
         return output
+
+    def lowered(self, precision: torch.dtype | None) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias in the precision that products are to have, None for their own."""
+        kind = precision or self.weight.dtype
+        return self.weight.to(kind), None if self.bias is None else self.bias.to(kind)
 
 
 LEAK = 0.01
@@ -190,9 +128,12 @@ class Block(nn.Module):
         return output
 
     def rows(self, x: Tensor, weights: tuple[Tensor, ...] | None = None) -> Tensor:
-        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h + 1, W, C], with room."""
+        """x: [1, h + 2, W, C] with one row of context either side -> [1, 2 + h + 1, W, C], with room.
+
+        In bfloat16, if the weights are: all but x itself, which adds up over the blocks.
+        """
         kernel, bias, expand, expand_bias, reduce, reduce_bias = weights or self.weights
-        y = F.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=(0, 1), groups=x.shape[3])
+        y = _depthwise(x, kernel, bias)
 
         def deep(room: Tensor, near: Tensor, here: Tensor) -> None:
             wide = multiplied(near, expand, expand_bias, LEAK)
@@ -200,8 +141,25 @@ class Block(nn.Module):
 
         output = x.new_empty(len(x), x.shape[1] + 1, *x.shape[2:])
         room = output[:, 2:-1].view(-1, x.shape[3])  # no view, and an error, of more than one picture
-        by_blocks(deep, room, flat(y.permute(0, 2, 3, 1)), flat(x[:, 1:-1]))
+        by_blocks(deep, room, flat(y), flat(x[:, 1:-1]))
         return output
+
+
+def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """x: [1, h + 2, W, C] -> [1, h, W, C] in the precision of the kernel, a few rows to each thread."""
+    height = x.shape[1] - 2
+    found = x.new_empty(1, height, *x.shape[2:], dtype=kernel.dtype)
+    threads = torch.get_num_threads() if x.device.type == "cpu" else 1
+    rows = -(-height // threads)
+
+    def work(number: int) -> None:
+        top, end = number * rows, min((number + 1) * rows, height)
+        near = x[:, top : end + 2].permute(0, 3, 1, 2).to(kernel.dtype)
+        y = F.conv2d(near, kernel, bias, padding=(0, 1), groups=x.shape[3])
+        found[:, top:end] = y.permute(0, 2, 3, 1)
+
+    on_threads(work, -(-height // rows), x.device.type)
+    return found
 
 
 class _Fused(torch.autograd.Function):

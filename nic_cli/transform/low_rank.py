@@ -11,9 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nic_cli.transform.layers import normal
-
-MIDDLE = 0.5  # up to here b turns between squared error and structure, from here on towards realism
+from nic_cli.transform.config import MIDDLE
+from nic_cli.transform.initial import normal
 
 
 def update_share(b_decoded: Tensor) -> Tensor:

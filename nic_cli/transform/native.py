@@ -1,50 +1,60 @@
-"""A native model at work: strips of pixels to tiles of symbols, and the same way back.
+"""A native model at work in torch: strips of pixels to tiles of symbols, and the same way back.
 
 Arrays go in and come out as numpy; the latent plane in between stays a tensor on the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.transform.config import WORLD, ModelConfig
+from nic_cli.transform.config import R_LIMIT, Z_LIMIT, ModelConfig
 from nic_cli.transform.context_model import merged, phase_of
+from nic_cli.transform.initial import unfilled
+from nic_cli.transform.integers import Integers
+from nic_cli.transform.native_engine import POSITIONS, NativeEngine
 from nic_cli.transform.network import Network
-from nic_cli.transform.row_streaming import taken
-from nic_cli.transform.scale_network import Z_LIMIT, Integers
-from nic_cli.types import START, IndexArray, IntArray, Notes, Origin, Symbols, Take
+from nic_cli.transform.row_streaming import even
+from nic_cli.types import START, IntArray, Origin, Symbols
 
 if TYPE_CHECKING:
     from nic_cli.transform.latent_optimisation import StepCallback, Window
 
-R_LIMIT = 32767  # residuals are clamped to what an escape can say
-POSITIONS = (
-    2048  # latents that the synthesis takes at a time: many enough for products, few enough for memory
-)
+
+def filled(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> Network:
+    """The network with the float tensors of a model file; what only training needs has no values."""
+    with unfilled():
+        network = Network(config)
+    given = {name: torch.from_numpy(t.astype(np.float32)) for name, t in tensors.items()}
+    network.load_state_dict(given, strict=False, assign=True)
+    return network
 
 
-class Native:
-    """The transforms in floats and the scale network in integers, on one device."""
+class Native(NativeEngine):
+    """The transforms in floats on one device.
 
-    exact = True  # tables follow from integers alone
-    searched = True  # better latents than those of the analysis can be looked for
-    rated = False  # the analysis is the same for every q, the synthesis too
-    multiple, border = WORLD, "edge"  # what pictures are extended to, and with
+    fast: what the deep branch of the synthesis is computed in, for large pictures; see `precision`.
+    """
 
     def __init__(
-        self, network: Network, integers: Integers, device: str, dtype: torch.dtype = torch.float32
+        self,
+        network: Network,
+        integers: Integers,
+        device: str,
+        dtype: torch.dtype = torch.float32,
+        fast: torch.dtype | None = None,
     ) -> None:
-        self.config: ModelConfig = network.config
+        super().__init__(network.config, integers)
+        for part in ("scales", "prior"):  # integers and tables stand for them
+            if hasattr(network, part):
+                delattr(network, part)
         self.network = network.to(device, dtype).eval().requires_grad_(False)
-        self.dtype = dtype
-        self.integers, self.device = integers, device
-        self.reach = self.network.synthesis.reach
+        self.dtype, self.fast, self.device = dtype, fast or dtype, device
 
     @torch.inference_mode()
     def analyse(self, strips: Iterable[NDArray[np.float32]], q: float, b: float) -> Iterator[Tensor]:
@@ -63,10 +73,11 @@ class Native:
         y = y * self.network.gains(self._tensor(q), self._tensor(b))[0]
         if hyper is None:
             z = self.network.hyper_analysis(y, self.dtype).round().clamp(-Z_LIMIT, Z_LIMIT)
+            hyper = _integers(z)
         else:
             z = torch.from_numpy(hyper).to(self.device, self.dtype)[None]
-        tables = self.integers(z, q)
-        skipped = (tables < self.config.skip).to(self.device)
+        tables = self.integers(hyper, q)
+        skipped = torch.from_numpy(tables < self.config.skip).to(self.device)[None]
         residuals: list[Tensor] = []
 
         def reveal(phase: int, means: Tensor) -> Tensor:
@@ -76,32 +87,9 @@ class Native:
 
         features = self.network.hyper_synthesis(z, self._tensor(q), self.dtype)
         self.network.context(features, reveal)
-        z_array = _integers(z)
         r_array = _integers(merged(residuals))
-        z_tables = self._z_tables(z_array.shape[0], z_array.shape[1], q)
-        return Symbols(z_array, r_array, ((z_tables, z_array), (_indices(tables), r_array)))
-
-    def parse(
-        self, take: Take, notes: Notes, height: int, width: int, q: float, b: float
-    ) -> tuple[IntArray, IntArray, Callable[[], Tensor]]:
-        """Take the symbols of a tile of height x width latents; its latents when called for."""
-        z = take(self._z_tables(height // 4, width // 4, q))
-        r = take(self._r_tables(z, q))
-        return z, r, lambda: self.dequantise(z, r, q, b)
-
-    def _z_tables(self, height: int, width: int, q: float) -> IndexArray:
-        """Tables of a z of [height, width, hyper]: by channel, at the anchor of q nearest to it."""
-        step = round(self.config.q_top * 4096) // (self.config.q_anchors - 1)
-        anchor = min((round(q * 4096) + step // 2) // step, self.config.q_anchors - 1)
-        first = self.config.scales + anchor * self.config.hyper
-        return np.broadcast_to(
-            np.arange(first, first + self.config.hyper, dtype=np.uint16), (height, width, self.config.hyper)
-        )
-
-    @torch.inference_mode()
-    def _r_tables(self, z: IntArray, q: float) -> IndexArray:
-        """Tables of the residuals, from the integers of z [h, w, hyper] alone: exact."""
-        return _indices(self.integers(torch.from_numpy(z)[None], q))
+        z_tables = self.z_tables(hyper.shape[0], hyper.shape[1], q)
+        return Symbols(hyper, r_array, ((z_tables, hyper), (tables, r_array)))
 
     @torch.inference_mode()
     def dequantise(self, z: IntArray, r: IntArray, q: float, b: float) -> Tensor:
@@ -136,30 +124,14 @@ class Native:
         b_encoded: the realism that the latents are made for; b_decoded: the one that the pixels shall have.
         divisor: so many times fewer latents are taken at a time. origin: for the noise of b over 0.5.
         """
-        even = _even(strips, POSITIONS // divisor)
-        for strip in self.network.synthesis.stream(even, b_encoded, b_decoded, q, origin):
+        synthesis, rows = self.network.synthesis, even(strips, POSITIONS // divisor)
+        for strip in synthesis.stream(rows, b_encoded, b_decoded, q, origin, self.fast):
             yield (strip[0] + 0.5).float().cpu().numpy()
 
     def _tensor(self, dial: float) -> Tensor:
         return torch.tensor([dial], device=self.device, dtype=self.dtype)
 
 
-def _even(strips: Iterable[Tensor], positions: int) -> Iterator[Tensor]:
-    """The same rows in strips of about so many latents each, whatever they came in."""
-    held: list[Tensor] = []
-    for strip in strips:
-        rows = max(1, positions // strip.shape[2])
-        held.append(strip)
-        while sum(part.shape[1] for part in held) > rows:
-            yield taken(held, rows)
-    if held:
-        yield torch.cat(held, 1)
-
-
 def _integers(x: Tensor) -> IntArray:
     """[1, h, w, C] -> [h, w, C] int32."""
     return np.ascontiguousarray(x[0].cpu().numpy().astype(np.int32))
-
-
-def _indices(tables: Tensor) -> IndexArray:
-    return tables[0].cpu().numpy()

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from nic_cli.transform.analysis import Analysis
 from nic_cli.transform.conditioning import Gains
-from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.config import Z_LIMIT, ModelConfig
 from nic_cli.transform.context_model import ContextModel, phase_of
 from nic_cli.transform.hyperprior import HyperAnalysis, HyperPrior, HyperSynthesis
 from nic_cli.transform.noise_injection import drawn
-from nic_cli.transform.scale_network import Z_LIMIT, ScaleNetwork, round_
+from nic_cli.transform.scale_network import ScaleNetwork, round_
 from nic_cli.transform.synthesis import Synthesis
 
 

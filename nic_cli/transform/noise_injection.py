@@ -1,10 +1,8 @@
 """What realisms over 0.5 make texture from: seeded noise whose loudness is predicted.
 
 Where the latents say nothing a synthesis is the same function at each position, so the only texture it can
-make there is one that repeats, a mesh. Noise differs from place to place; as a function of the absolute
-position and the file's seed alone it is the same in every strip, crop and tile, on every device. As in the
-film grain of AV1 (Norkin and Birkbeck, DCC 2018) decoders only need to know how loud it is to be: here a
-small network says so for each 8x8 cell, plane and Haar band, trained by the likelihood of what is missing.
+make there is one that repeats, a mesh. Noise differs from place to place. A small network says how loud it
+is to be for each 8x8 cell, plane and Haar band, trained by the likelihood of what is missing.
 """
 
 from __future__ import annotations
@@ -15,56 +13,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nic_cli.transform.layers import LEAK, Dense, is_unfilled
+from nic_cli.transform.initial import is_unfilled
+from nic_cli.transform.layers import LEAK, Dense
 from nic_cli.transform.low_rank import update_share
-
-CELL = 8  # pixels a side: the fine blocks see one position of it
-OCTAVES, DIRECTIONS = 3, 3
-COLOURS = ((1.0, 1.0, 1.0), (0.0, -0.344, 1.772), (1.402, -0.714, 0.0))
-"""What a unit of luma, Cb and Cr (BT.601) is in red, green and blue: the planes that noise has."""
-BANDS = len(COLOURS) * DIRECTIONS  # of one octave
-SIDES = tuple(CELL >> (octave + 1) for octave in range(OCTAVES))  # of one band in a cell: 4, 2, 1
-VALUES = BANDS * sum(side * side for side in SIDES)
-"""Haar coefficients of a cell, 189: by octave from the finest on, then plane, direction, row and column."""
-LOUDEST = (
-    0.05  # deviation of a coefficient, orthonormal, of pixels in 0..1, that 4 times what 0 stands for is
+from nic_cli.transform.seeded_noise import (
+    BANDS,
+    CELL,
+    COLOURS,
+    DIRECTIONS,
+    LOUDEST,
+    OCTAVES,
+    SIDES,
+    VALUES,
+    seeded,
 )
-
-
-def seeded(seed: int, row: int, column: int, height: int, width: int, device: torch.device) -> Tensor:
-    """Noise [height, width, VALUES] of the cells from (row, column) on: uniform, variance 1, float32.
-
-    Four bytes of each hash of seed, row, column and number; integers only, so equal everywhere.
-    """
-    rows, columns = (
-        torch.arange(first, first + count, dtype=torch.int32, device=device)
-        for first, count in ((row, height), (column, width))
-    )
-    words = torch.arange(-(-VALUES // 4), dtype=torch.int32, device=device)
-    cells = _hashed(_hashed(rows + _signed(seed))[:, None] + columns * _signed(0x9E3779B1))
-    numbers = _hashed(cells[..., None] + words * _signed(0x85EBCA77))
-    values = numbers.view(torch.int8)[..., :VALUES].float()
-    return values.add_(0.5).mul_(1 / sqrt((256**2 - 1) / 12))
 
 
 def drawn(cells: int, height: int, width: int, device: torch.device) -> Tensor:
     """The same for training, [cells, height, width, VALUES], from torch's own numbers."""
     return (torch.rand(cells, height, width, VALUES, device=device) - 0.5) * sqrt(12)
-
-
-def _hashed(x: Tensor) -> Tensor:
-    """int32 -> int32, each bit of the input changing each of the output in half of the cases.
-
-    Two rounds of multiply and xor-shift, with the constants of C. Wellons' search for the least bias (2018).
-    """
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x = (x ^ ((x >> shift) & ((1 << (32 - shift)) - 1))) * _signed(factor)
-    return x ^ ((x >> 16) & 0xFFFF)
-
-
-def _signed(x: int) -> int:
-    """The int32 of the same 32 bits."""
-    return (x + 2**31) % 2**32 - 2**31
 
 
 class NoiseInjection(nn.Module):
@@ -128,7 +95,7 @@ class Injected:
     def __call__(self, h: Tensor) -> Tensor:
         """h: rows [1, H, W, width], to which noise is added; returns that of the picture [1, H, W, 192]."""
         _, height, width, _ = h.shape
-        noise = seeded(self.seed, self.row, self.column, height, width, h.device).to(h.dtype)
+        noise = torch.from_numpy(seeded(self.seed, self.row, self.column, height, width)).to(h)
         self.row += height
         into, direct = self.layer(h, noise[None], self.q, self.share)
         h += into

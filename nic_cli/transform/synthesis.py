@@ -12,12 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nic_cli.transform.blocks import by_blocks
 from nic_cli.transform.conditioning import ConditionedBlock
-from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, normal, shuffle, widened
-from nic_cli.transform.low_rank import MIDDLE, LowRankUpdate, update_share
+from nic_cli.transform.config import MIDDLE, ModelConfig
+from nic_cli.transform.initial import normal
+from nic_cli.transform.layer_order import SynthesisLayers, shuffle, synthesised
+from nic_cli.transform.layers import Dense, flat, multiplied, product, widened
+from nic_cli.transform.low_rank import LowRankUpdate, update_share
 from nic_cli.transform.noise_injection import Injected, NoiseInjection
-from nic_cli.transform.row_streaming import Strip, marked, taken, through, with_room, without_room
+from nic_cli.transform.row_streaming import with_room, without_room
 from nic_cli.types import START, Origin
 
 
@@ -39,9 +42,10 @@ class Tail(nn.Module):
         y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias.to(x.dtype), padding=1)
         return y.permute(0, 2, 3, 1)
 
-    def rows_at(self, b_decoded: Tensor) -> Callable[[Tensor], Tensor]:
-        """The layer by rows at one realism."""
+    def rows_at(self, b_decoded: Tensor, precision: torch.dtype | None = None) -> Callable[[Tensor], Tensor]:
+        """The layer by rows at one realism. precision: of its products, None for that of the network."""
         weight = self._weight(b_decoded)
+        weight = weight.to(precision or weight.dtype)
         return lambda x: self._rows(x, weight)
 
     def _weight(self, b_decoded: Tensor) -> Tensor:
@@ -57,15 +61,16 @@ class Tail(nn.Module):
         order of summation by the size of the strip, and rows must not depend on their company.
         """
         height, width = x.shape[1] - 2, x.shape[2]
-        beside = x.new_empty(*x.shape[:3], 3, x.shape[3])
+        beside = weight.new_empty(*x.shape[:3], 3, x.shape[3])
         beside[:, :, 0, 0] = beside[:, :, -1, 2] = 0
         beside[:, :, 1:, 0], beside[:, :, :, 1], beside[:, :, :-1, 2] = x[:, :, :-1], x, x[:, :, 1:]
         rows = [flat(beside[:, i : i + height].flatten(3)) for i in range(3)]
-        weights = weight.permute(2, 0, 3, 1).reshape(3, 192, -1).to(x.dtype)
-        bias = self.bias.to(x.dtype)
+        weights = weight.permute(2, 0, 3, 1).reshape(3, 192, -1)
+        bias = self.bias.to(weight.dtype)
 
         def summed(room: Tensor, above: Tensor, here: Tensor, below: Tensor) -> None:
-            torch.add(multiplied(above, weights[0], bias), multiplied(here, weights[1], None), out=room)
+            room.copy_(multiplied(above, weights[0], bias))
+            room += multiplied(here, weights[1], None)
             room += multiplied(below, weights[2], None)
 
         out = x.new_empty(*x.shape[:1], height, width, 192)
@@ -130,38 +135,27 @@ class Synthesis(nn.Module):
         b_decoded: float,
         q: float = 0.0,
         origin: Origin = START,
+        precision: torch.dtype | None = None,
     ) -> Iterator[Tensor]:
         """The same by rows: strips [1, h, w, latent] of y -> strips [1, h', 16 w, 3] of pixels.
 
-        q, origin: for the noise that realisms over 0.5 have.
+        q, origin: for the noise that realisms over 0.5 have. precision: of the products of the deep branch,
+        None for that of the network.
         """
-        skips: list[Tensor] = []
         realisms = [self.stem.weight.new_tensor([b]) for b in (b_encoded, b_decoded)]
-        noisy, direct = None, []
+        noise = None
         if self.realism is not None and b_decoded > MIDDLE:
             place = origin.seed, 2 * origin.y, 2 * origin.x
-            noisy = Injected(self.realism, realisms[0].new_tensor([q]), realisms[1], *place)
-
-        def deep() -> Iterator[Strip]:
-            for strip, last in marked(strips):
-                skips.append(shuffle(self.skip(strip), 2))
-                yield self.stem.rows(strip), last
-
-        def doubled(coarse: Iterable[Strip]) -> Iterator[Strip]:
-            for strip, last in coarse:
-                rows = shuffle(self.up(without_room(strip)), 2)
-                if noisy is not None:
-                    direct.append(noisy(rows))
-                yield with_room(rows), last
-
-        h = deep()
-        for block in self.coarse:
-            h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
-        h = doubled(h)
-        for block in self.fine:
-            h = through(block.rows_at(*realisms), h)  # type: ignore[operator]
-        for rows, _ in through(self.tail.rows_at(realisms[1]), h):
-            skip = taken(skips, rows.shape[1])
-            if noisy is not None:
-                skip = skip + taken(direct, rows.shape[1])
-            yield shuffle(rows + skip, 8)
+            noise = Injected(self.realism, realisms[0].new_tensor([q]), realisms[1], *place)
+        layers = SynthesisLayers(
+            stem=lambda strip: self.stem.rows(strip, precision),
+            coarse=[block.rows_at(*realisms, precision=precision) for block in self.coarse],  # type: ignore[operator]
+            up=lambda rows: product(rows, *self.up.lowered(precision)),
+            noise=noise,
+            fine=[block.rows_at(*realisms, precision=precision) for block in self.fine],  # type: ignore[operator]
+            tail=self.tail.rows_at(realisms[1], precision),
+            skip=self.skip,
+            with_room=with_room,
+            without_room=without_room,
+        )
+        return synthesised(strips, layers)

@@ -2,47 +2,86 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import UsageError
 from nic_cli.transform.config import ModelConfig
-from nic_cli.transform.native import Native
+from nic_cli.transform.integers import carried
+from nic_cli.transform.plain.engine import PlainNative
 from nic_cli.transform.research.config import ResearchConfig
-from nic_cli.transform.research.engine import Engine
-from nic_cli.transform.selftest import carried
+from nic_cli.zoo import processor
 from nic_cli.zoo.find import find
 from nic_cli.zoo.model_folder import Parts, read_folder
 from nic_cli.zoo.registry import DEFAULT
-from nic_cli.zoo.research_folder import ResearchParts
+
+if TYPE_CHECKING:
+    from nic_cli.zoo.research_folder import ResearchParts
+
+PLAIN = 5 << 19
+"""Pixels up to which a picture is coded in numpy where that is possible: as long as importing torch takes
+longer than it saves. Of a header, never of a part, so that a part equals the whole."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model on a device. id: 8 bytes, what a file must have been made with."""
+    """A model on a device. id: 8 bytes, what a file must have been made with.
+
+    wanted: auto, cpu, cuda or mps. in_torch: makes the engine for a device. plain: the one without torch, for pictures of up to
+    `most_plain` pixels; None if there is none.
+    """
 
     name: str
     id: bytes
     config: ModelConfig | ResearchConfig
-    engine: Native | Engine
     tables: Tables
-    device: str
+    wanted: str
+    in_torch: Callable[[str], Any]
+    plain: PlainNative | None = None
+    most_plain: int = PLAIN
+
+    @property
+    def exact(self) -> bool:
+        """Whether tables follow from integers alone; tiles of other models carry notes."""
+        return isinstance(self.config, ModelConfig)
+
+    @property
+    def searched(self) -> bool:
+        """Whether better latents can be looked for."""
+        return isinstance(self.config, ModelConfig)
+
+    @cached_property
+    def device(self) -> str:
+        """The torch device that `wanted` stands for on this machine."""
+        return chosen(self.wanted)
+
+    @cached_property
+    def engine(self) -> Any:
+        """The engine in torch, a `Native` or an `Engine`, which is imported when it is first asked for."""
+        return self.in_torch(self.device)
+
+    def engine_for(self, pixels: int) -> Any:
+        """The engine for a picture of so many pixels: this one for all of it, and for any part."""
+        on_processor = self.wanted in ("auto", "cpu")
+        small = on_processor and pixels <= self.most_plain
+        return self.plain if self.plain is not None and small else self.engine
 
 
 def load(name: str | None = None, device: str = "auto", warn: Callable[[str], None] = warnings.warn) -> Model:
     """Load a model by its name (None: the default), its address on the hub, or its folder.
 
-    device: auto, cpu, cuda or mps. warn: told when the device fails the self-test and a slower
+    device: auto, cpu, cuda or mps. warn: told when this machine fails the self-test and a slower
     arithmetic is taken. Raises ModelError (no such model, damaged), UsageError (device).
     """
-    return ready(read_folder(folder_of(name or DEFAULT)), chosen(device), warn)
+    return ready(read_folder(folder_of(name or DEFAULT)), device, warn)
 
 
 def shared(name: str | None = None, device: str = "auto") -> Model:
@@ -53,7 +92,7 @@ def shared(name: str | None = None, device: str = "auto") -> Model:
     folder = folder_of(name or DEFAULT).resolve()
     written = tuple(sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir()))
     with _one_at_a_time:
-        return _kept(folder, written, chosen(device))
+        return _kept(folder, written, device)
 
 
 _one_at_a_time = threading.Lock()
@@ -65,16 +104,49 @@ def _kept(folder: Path, written: tuple[tuple[str, int], ...], device: str) -> Mo
 
 
 def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None] = warnings.warn) -> Model:
-    """Put what a folder holds on a torch device, once the self-test has passed there. Raises ModelError.
+    """Put what a folder holds to work, once the self-test has passed. Raises ModelError, UsageError (device).
 
     An imported model has no digest to reach: each of its tiles carries a checksum of its symbols.
     """
-    if isinstance(parts, ResearchParts):
-        engine = Engine(parts.config.kind, parts.members, device)
-        return Model(parts.config.name, parts.id, parts.config, engine, parts.tables, device)
-    integers = carried(parts.integers, parts.config, parts.selftest, device, warn)
-    native = Native(parts.network, integers, device)
-    return Model(parts.config.name, parts.id, parts.config, native, parts.tables, device)
+    if device not in ("auto", "cpu"):
+        chosen(device)  # is it there?
+    if not isinstance(parts, Parts):
+        research = parts
+
+        def imported(device: str) -> Any:
+            _import_torch()
+            from nic_cli.transform.research.engine import Engine
+
+            return Engine(research.config.kind, research.members, device)
+
+        return Model(parts.config.name, parts.id, parts.config, parts.tables, device, imported)
+    integers = carried(parts.integers, parts.config, parts.selftest, warn)
+
+    def native(device: str) -> Any:
+        _import_torch()
+        from nic_cli.transform.native import Native, filled
+        from nic_cli.transform.precision import precision
+
+        fast = precision(device) if device == "cpu" else None  # a GPU is fast enough
+        return Native(filled(parts.config, parts.floats), integers, device, fast=fast)
+
+    plain = PlainNative(parts.config, parts.floats, integers)
+    return Model(parts.config.name, parts.id, parts.config, parts.tables, device, native, plain)
+
+
+def _import_torch() -> None:
+    """Import torch so that its threads give the processor away while they wait.
+
+    By default they spin, which beside other work takes three times the processor time and up to 2.5 times
+    as long, and beside threads of ours half as long again. Read when torch is loaded: by whom, is his choice.
+    """
+    if "torch" in sys.modules or "OMP_WAIT_POLICY" in os.environ:
+        return
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    try:
+        import torch  # noqa: F401
+    finally:
+        del os.environ["OMP_WAIT_POLICY"]
 
 
 def folder_of(name: str) -> Path:
@@ -84,6 +156,10 @@ def folder_of(name: str) -> Path:
 
 def chosen(device: str) -> str:
     """The torch device that `auto`, `cpu`, `cuda` or `mps` stands for on this machine."""
+    if device == "cpu" or (device == "auto" and not processor.has_cuda_driver()):
+        return "cpu"
+    import torch
+
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return "cuda" if there["cuda"] else "cpu"

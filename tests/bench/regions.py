@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from nic_cli import codec
+from nic_cli.arrays import joined
 from nic_cli.container import file
 from nic_cli.image.reading import from_array, read
 from nic_cli.types import Region
@@ -30,7 +31,7 @@ def unrounded(container, model, region=None):
 
     region: None for all. The latents come with where they begin, in latents.
     """
-    seen, engine = [], model.engine
+    seen, engine = [], codec._engine(container.header, model)
     synthesise = engine.synthesise
 
     def watched(strips, *given):
@@ -44,7 +45,7 @@ def unrounded(container, model, region=None):
         pixels = codec.decode(container, model, region=region).pixels
     grid = codec._grid(container, model)
     window = grid.window(grid.area(region, 1), engine.reach)
-    return pixels, torch.cat(seen, 1)[0].numpy(), (window.x, window.y)
+    return pixels, np.asarray(joined(seen, 1)[0]), (window.x, window.y)
 
 
 def regions(width: int, height: int, count: int, seed: int = 0):

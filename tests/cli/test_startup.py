@@ -47,9 +47,15 @@ def test_failing_to_read_a_picture_costs_no_torch(clean_place):
     assert "torch" not in modules
 
 
-def test_the_control_encoding_does_load_torch(picture):
-    _, modules = loaded("encode", "-Q", picture)
-    assert {"torch", "numpy", "PIL"} <= modules
+def test_coding_an_ordinary_picture_costs_no_torch(picture):
+    for command in (("encode", picture), ("decode", "-f"), ("verify",)):
+        _, modules = loaded(
+            command[0],
+            "-Q",
+            *command[1:],
+            *(() if command[1:2] == (picture,) else (picture.with_suffix(".nic"),)),
+        )
+        assert {"numpy"} <= modules and not modules & {"torch", "sympy"}
 
 
 def test_version_says_package_format_torch_and_device(nic):

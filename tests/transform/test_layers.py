@@ -11,7 +11,8 @@ from nic_cli.errors import ModelError
 from nic_cli.transform.conditioning import ConditionedBlock, Gains, interpolate, tie
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.context_model import merged, phase_of
-from nic_cli.transform.layers import Block, product, shuffle, unshuffle
+from nic_cli.transform.layer_order import shuffle, unshuffle
+from nic_cli.transform.layers import Block, product
 from nic_cli.transform.network import gaussian_bits
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from nic_cli.errors import ModelError
-from nic_cli.transform import scale_network, selftest
+from nic_cli.transform import integers as exact
+from nic_cli.transform import scale_network
 from nic_cli.transform.config import ModelConfig
+from nic_cli.transform.layer_order import shuffle
+from tests.engines import threads
 
 CONFIG = ModelConfig("test")
 
@@ -62,77 +66,73 @@ def by_integers(network, z, q):
     anchors = network.q_integers().long()
     bias = (anchors[low] * (step - part) + anchors[low + 1] * part) // step
     h = scaled(dense(z.long(), "entry"), i64["entry"][2] - 7, -32768, 32767)
-    h = block(scale_network.shuffle((h + bias).clamp(-32768, 32767), 2), "coarse")
+    h = block(shuffle((h + bias).clamp(-32768, 32767), 2), "coarse")
     h = scaled(dense((h >> 3).clamp(-128, 127), "up"), i64["up"][2] - 3, -32768, 32767)
-    h = block(scale_network.shuffle(h, 2), "fine")
+    h = block(shuffle(h, 2), "fine")
     return scaled(dense((h >> 3).clamp(-128, 127), "head"), i64["head"][2] + 1, 0, CONFIG.scales - 1)
 
 
 @pytest.mark.parametrize("q", [0.0, 1.234, 6.0])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_floats_carry_the_integers_exactly(network, dtype, q):
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_carry_the_integers_exactly(network, kind, q):
     z = torch.randint(-127, 128, (1, 3, 2, CONFIG.hyper))
-    found = scale_network.Integers.of(network).to(dtype, "cpu")(z, q)
-    assert torch.equal(found.long(), by_integers(network, z, q))
-    assert found.unique().numel() > 20  # not a constant
+    found = network.integers().to(kind)(z[0].numpy(), q)
+    assert np.array_equal(found, by_integers(network, z, q)[0].numpy())
+    assert len(np.unique(found)) > 20  # not a constant
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_threads_and_batches_do_not_matter(network, threads):
-    z = torch.randint(-20, 21, (1, 6, 5, CONFIG.hyper))
-    integers = scale_network.Integers.of(network)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        assert torch.equal(integers(z, 2.0), integers.to(torch.float64, "cpu")(z, 2.0))
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_trained_is_what_is_shipped_whatever_the_threads(network, count):
+    z = torch.randint(-20, 21, (1, 60, 5, CONFIG.hyper))
+    with threads(count):
+        shipped = network.integers()(z[0].numpy(), 2.0)
+        assert np.array_equal(shipped, network(z.float(), torch.tensor([2.0]))[0].numpy())
 
 
 def test_ordinary_float_weights_would_not_agree(network):
     """The control: the same layers with unrounded weights differ between float32 and float64."""
-    integers = scale_network.Integers.of(network)
+    integers, random = network.integers(), np.random.default_rng(0)
     noise = {
-        name: dataclasses.replace(layer, weight=layer.weight + torch.rand_like(layer.weight) * 0.3)
+        name: dataclasses.replace(layer, weight=layer.weight + 0.3 * random.random(layer.weight.shape))
         for name, layer in integers.layers.items()
     }
     rough = dataclasses.replace(integers, layers=noise)
-    z = torch.randint(-127, 128, (1, 16, 16, CONFIG.hyper))
-    assert not torch.equal(rough(z, 2.0), rough.to(torch.float64, "cpu")(z, 2.0))
+    z = random.integers(-127, 128, (16, 16, CONFIG.hyper))
+    assert not np.array_equal(rough.to(np.float32)(z, 2.0), rough.to(np.float64)(z, 2.0))
 
 
 def test_sums_that_could_reach_2_24_are_refused(network):
-    layers = scale_network.Integers.of(network).layers
-    assert scale_network.prove(layers) < 2**24
-    large = dataclasses.replace(layers["head"], bias=layers["head"].bias + 2.0**24)
+    integers = network.integers()
+    assert exact.prove(integers.layers) < 2**24
+    large = dataclasses.replace(integers.layers["head"], bias=integers.layers["head"].bias + 2.0**24)
     with pytest.raises(ModelError, match="2\\^24"):
-        scale_network.prove({**layers, "head": large})
+        dataclasses.replace(integers, layers={**integers.layers, "head": large})
 
 
 def test_integers_survive_the_model_file(network):
-    integers = scale_network.Integers.of(network)
-    again = scale_network.Integers.from_tensors(integers.tensors(), CONFIG)
-    z = torch.randint(-127, 128, (1, 4, 4, CONFIG.hyper))
-    assert torch.equal(integers(z, 3.3), again(z, 3.3))
+    integers = network.integers()
+    again = exact.Integers.from_tensors(integers.tensors(), CONFIG)
+    z = np.random.default_rng(0).integers(-127, 128, (4, 4, CONFIG.hyper))
+    assert np.array_equal(integers(z, 3.3), again(z, 3.3))
 
 
 def test_training_goes_on_from_stored_integers(network):
-    integers = scale_network.Integers.of(network)
+    integers = network.integers()
     other = scale_network.ScaleNetwork(CONFIG).requires_grad_(False)
     other.take(integers)
-    z = torch.randint(-127, 128, (1, 4, 4, CONFIG.hyper))
-    assert torch.equal(scale_network.Integers.of(other)(z, 1.1), integers(z, 1.1))
+    z = np.random.default_rng(0).integers(-127, 128, (4, 4, CONFIG.hyper))
+    assert np.array_equal(other.integers()(z, 1.1), integers(z, 1.1))
 
 
 def test_a_wrong_self_test_digest_is_refused(network):
-    integers = scale_network.Integers.of(network)
-    expected = selftest.digest(integers, CONFIG)
+    integers = network.integers()
+    expected = exact.digest(integers, CONFIG)
     said: list[str] = []
-    assert selftest.carried(integers, CONFIG, expected, "cpu", said.append).q_bias.dtype == torch.float32
+    assert exact.carried(integers, CONFIG, expected, said.append).q_bias.dtype == np.float32
     assert not said
     with pytest.raises(ModelError, match="self-test"):
-        selftest.carried(integers, CONFIG, 255 - expected, "cpu", said.append)
-    assert "not exact" in said[0] and len(said) == 3
+        exact.carried(integers, CONFIG, expected[::-1], said.append)
+    assert "not exact" in said[0] and len(said) == 2
 
 
 def test_gradients_reach_every_weight():

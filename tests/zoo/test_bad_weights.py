@@ -119,7 +119,7 @@ def no_network(monkeypatch):
         raise AssertionError("a refused model was used")
 
     monkeypatch.setattr("nic_cli.zoo.load.ready", fail)
-    monkeypatch.setattr("nic_cli.zoo.load.Native", fail)
+    monkeypatch.setattr("nic_cli.zoo.load.PlainNative", fail)
 
 
 @pytest.mark.parametrize("what", BAD)

@@ -1,0 +1,93 @@
+"""Rows of numpy's layers do not depend on their company, nor on the number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from nic_cli.transform import layers as in_torch
+from nic_cli.transform import synthesis
+from nic_cli.transform.plain import layers
+from nic_cli.transform.plain.layers import Block, Tail, framed, neighbours, product, unframed
+from tests.engines import threads
+
+RANDOM = np.random.default_rng(0)
+
+
+def random(*shape: int) -> np.ndarray:
+    return RANDOM.standard_normal(shape, np.float32)
+
+
+@pytest.fixture(scope="module")
+def block():
+    torch.manual_seed(0)
+    made = in_torch.Block(48).requires_grad_(False)
+    made.depthwise_bias.normal_()
+    made.expand_bias.normal_()
+    return made, Block([p.numpy() for p in made.weights])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 300), (7, 3), (9, 28), (30, 41), (3, 257)])
+def test_a_block_of_rows_is_torchs_and_that_of_the_whole(block, count, height, width):
+    x = random(1, height + 2, width, 48)
+    rows = framed(x)[:, 2:-1]
+    with threads(count):
+        found = unframed(block[1].rows(rows))
+    with torch.inference_mode():
+        wanted = block[0].rows(torch.from_numpy(x))[:, 2:-1].numpy()
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
+    with threads(2):
+        for top in range(0, height, 5):
+            part = unframed(block[1].rows(np.ascontiguousarray(rows[:, top : top + 4])))
+            assert np.array_equal(part, found[:, top : top + 2])
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 9), (20, 31)])
+def test_the_tail_is_torchs(height, width):
+    torch.manual_seed(0)
+    made = synthesis.Tail(16, 0).requires_grad_(False)
+    made.bias.normal_()
+    x = random(1, height + 2, width, 16)
+    found = Tail(made.weight.numpy(), made.bias.numpy()).rows(framed(x)[:, 2:-1])
+    with torch.inference_mode():
+        wanted = made.rows_at(torch.zeros(1))(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
+def test_a_product_gives_a_row_the_same_in_any_company(count):
+    x, weight, bias = random(1300, 80), random(80, 56), random(56)
+    whole = product(x, weight, bias)
+    np.testing.assert_allclose(whole, x @ weight + bias, atol=1e-4)
+    with threads(3):
+        assert np.array_equal(product(x[-count:], weight, bias), whole[-count:])
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 4), (16, 40)])
+def test_neighbours_are_a_depthwise_convolution(height, width):
+    x, kernel = random(1, height, width, 12), random(12, 1, 3, 3)
+    wanted = F.conv2d(torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(kernel), padding=1, groups=12)
+    np.testing.assert_allclose(neighbours(x, kernel), wanted.permute(0, 2, 3, 1).numpy(), atol=1e-5)
+
+
+def test_what_a_library_chooses_by_size_cannot_show(block, monkeypatch):
+    """The control: with products of any size, one that adds up by size would give other digits."""
+    real = np.matmul
+
+    def by_size(a, b, out=None):
+        half = b.shape[0] // 2 if len(a) < 200 else b.shape[0] // 4
+        made = real(a[:, :half], b[:half]) + real(a[:, half:], b[half:])
+        if out is None:
+            return made
+        out[:] = made
+        return out
+
+    monkeypatch.setattr(np, "matmul", by_size)
+    rows = framed(random(1, 42, 21, 48))[:, 2:-1]
+    whole = unframed(block[1].rows(rows))
+    assert np.array_equal(unframed(block[1].rows(np.ascontiguousarray(rows[:, 5:8])))[0, 0], whole[0, 5])
+    monkeypatch.setattr(layers, "BLOCK", 8)
+    assert not np.array_equal(unframed(block[1].rows(rows)), whole)
