@@ -40,7 +40,8 @@ def parse(
             f"the tile at {region.x * 16},{region.y * 16} decodes to other symbols than were encoded: "
             "its bytes are sound, so this machine's arithmetic differs; try --device cpu and report it"
         )
-    return latents
+    there: Callable[[], Array] = latents
+    return there
 
 
 def _crc(z: IntArray, r: IntArray) -> int:

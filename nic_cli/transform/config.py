@@ -66,8 +66,10 @@ class ModelConfig:
 
     @property
     def reach(self) -> int:
-        """Latents to each side that a pixel depends on: a block of the synthesis sees one square around it,
-        of 16 pixels or of 8, and so does the tail."""
+        """Latents to each side that a pixel depends on.
+
+        A block of the synthesis sees one square around it, of 16 pixels or of 8, and so does the tail.
+        """
         return self.synthesis_coarse_depth + -(-(self.synthesis_fine_depth + 1) // 2)
 
     def to_json(self) -> str:

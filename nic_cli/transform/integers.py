@@ -63,7 +63,7 @@ class Arithmetic(Protocol):
 
 
 def indices(z: Array, bias: Array, layers: Mapping[str, Layer], top: int, do: Arithmetic) -> Array:
-    """z: [N, h, w, hyper] integers, bias by q: [..., 4 * scale] -> table indices [N, 4h, 4w, latent], 0..top."""
+    """z: [N, h, w, hyper], bias by q: [..., 4 * scale], integers -> indices [N, 4h, 4w, latent], 0..top."""
     entry, up, head = layers["entry"], layers["up"], layers["head"]
     h = do.rescaled(do.dense(z, entry), entry.shift - STREAM, -32768, 32767)
     h = do.clamped(h + bias, -32768, 32767)
@@ -136,7 +136,8 @@ class Integers:
         low = min(units // step, last - 1)
         part, anchors = units - low * step, self.q_bias.astype(np.int64)
         mixed = (anchors[low] * (step - part) + anchors[low + 1] * part) // step
-        return mixed.astype(self.q_bias.dtype)
+        exact: NDArray[Any] = mixed.astype(self.q_bias.dtype)
+        return exact
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """What goes into a model file: int8 weights, int32 biases, int8 shifts."""

@@ -121,7 +121,7 @@ def _conditioned(name: str, width: int, anchors: Shape, rank: int) -> Named:
         products = ("expand", "reduce")
         for part, shape in _block(f"{name}.realism", width):
             if part.endswith(products):
-                yield from _update(part, *shape, rank)
+                yield from _update(part, shape[0], shape[1], rank)
             else:
                 yield part, shape
 

@@ -1,4 +1,4 @@
-"""Where bfloat16 is faster than float32: asked of the processor, never timed, so that it always says the same."""
+"""Where bfloat16 is faster than float32: asked of the processor, never timed, to be always the same."""
 
 from __future__ import annotations
 

@@ -119,14 +119,16 @@ class Synthesis(nn.Module):
             h, skip = h + into, skip + widened(direct)
         for block in self.fine:
             h = block(h, b_encoded, b_decoded)
-        return shuffle(widened(self.tail(h, b_decoded)) + skip, 8)
+        x: Tensor = shuffle(widened(self.tail(h, b_decoded)) + skip, 8)
+        return x
 
     def features(self, y: Tensor, b_encoded: Tensor, b_decoded: Tensor, precision: torch.dtype) -> Tensor:
         """What the fine blocks begin with: [N, 2 h, 2 w, fine]."""
         h = self.stem(y.to(precision))
         for block in self.coarse:
             h = block(h, b_encoded, b_decoded)
-        return shuffle(self.up(h), 2)
+        features: Tensor = shuffle(self.up(h), 2)
+        return features
 
     def stream(
         self,

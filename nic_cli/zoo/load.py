@@ -35,8 +35,8 @@ longer than it saves. Of a header, never of a part, so that a part equals the wh
 class Model:
     """A model on a device. id: 8 bytes, what a file must have been made with.
 
-    wanted: auto, cpu, cuda or mps. in_torch: makes the engine for a device. plain: the one without torch, for pictures of up to
-    `most_plain` pixels; None if there is none.
+    wanted: auto, cpu, cuda or mps. in_torch: makes the engine for a device. plain: the one without torch, for
+    pictures of up to `most_plain` pixels; None if there is none.
     """
 
     name: str

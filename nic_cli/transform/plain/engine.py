@@ -1,4 +1,4 @@
-"""A native model at work without torch: on a CPU, in float32, for pictures that torch is too slow to import for.
+"""A native model at work without torch: on a CPU, in float32, for what is done before torch is imported.
 
 The same layers in the same order as `native`, with values that differ in about the sixth digit. Its
 symbols are read by integers, so they are the same; pixels are within one level of 255.
@@ -81,7 +81,8 @@ class PlainNative(NativeEngine):
             found = np.clip(np.rint(y[:, row::2, column::2] - means), -R_LIMIT, R_LIMIT)
             found[skipped[:, row::2, column::2]] = 0
             r[:, row::2, column::2] = found
-            return means + found
+            latents: Floats = means + found
+            return latents
 
         self._context(self._features(z, q), reveal)
         z_tables = self.z_tables(z_array.shape[0], z_array.shape[1], q)
@@ -154,13 +155,13 @@ class PlainNative(NativeEngine):
     def _hyper_analysis(self, y: Floats) -> Floats:
         part = self._hyper("hyper_analysis", ("stem", "down", "tail"))
         h = part["down"](unshuffle(part["fine"](part["stem"](y)), 2))
-        return part["tail"](unshuffle(part["coarse"](h), 2))  # type: ignore[no-any-return]
+        return part["tail"](unshuffle(part["coarse"](h), 2))
 
     def _features(self, z: Floats, q: float) -> Floats:
         part = self._hyper("hyper_synthesis", ("stem", "up"))
         h = part["stem"](z) + interpolate(self._weights("hyper_synthesis.q_bias"), q, self.config.q_top)
         h = part["up"](part["coarse"](shuffle(h, 2)))
-        return part["fine"](shuffle(h, 2))  # type: ignore[no-any-return]
+        return part["fine"](shuffle(h, 2))
 
     def _hyper(self, name: str, dense: tuple[str, ...]) -> dict[str, Callable[[Floats], Floats]]:
         if name not in self._hypers:

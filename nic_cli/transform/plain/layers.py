@@ -1,6 +1,6 @@
-"""The layers of `transform.layers` in numpy: always a block of positions at a time, so that no row depends
-on its company, nor on the number of threads.
+"""The layers of `transform.layers` in numpy.
 
+Always a block of positions at a time, so that no row depends on its company, nor on the number of threads.
 Rows that a block of the network sees are framed: a column of zeros stands on either side, so that rows lie
 in memory one after the other as one long line of positions, of which the eight neighbours are the same line
 from another place on. 256 positions of 256 channels stay in the cache from the first layer of a block to
@@ -92,10 +92,10 @@ def _padded(x: Floats) -> Floats:
 
 
 def _line(x: Floats) -> tuple[Floats, int, int]:
-    """Framed rows [1, h + 2, P, C] -> their line [n, C], where the second row begins in it, and how many
-    positions there are from there to the end of the last but one.
+    """Framed rows [1, h + 2, P, C] -> their line [n, C], and in it the first position of the rows between.
 
-    Too few for a block are followed by zeros.
+    And how many positions there are from there to the end of these rows. Too few for a block are followed by
+    zeros.
     """
     _, height, pitch, channels = x.shape
     line, count = x.reshape(-1, channels), (height - 3) * pitch + pitch - 2

@@ -69,4 +69,5 @@ def _dense(x: Floats, weight: Floats, bias: Floats | None) -> Floats:
 
 
 def _rectified(x: Floats) -> Floats:
-    return np.maximum(x, x * LEAK)
+    found: Floats = np.maximum(x, x * LEAK)
+    return found
