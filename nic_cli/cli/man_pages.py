@@ -15,7 +15,7 @@ import typer.main
 
 from nic_cli import manual
 from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
-from nic_cli.cli.app import app
+from nic_cli.cli.app import application
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
 from nic_cli.manual import roff
 
@@ -70,7 +70,7 @@ COMPLETION = ("install_completion", "show_completion")  # Typer's own, and worde
 
 def pages() -> dict[str, str]:
     """Make all pages: the text of each by the place of its file."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(application())
     made = {"man1/nic.1": _main_page(group), **_written_pages()}
     for name, command in group.commands.items():
         page = _group_page if hasattr(command, "commands") else _command_page

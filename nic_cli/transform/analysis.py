@@ -48,14 +48,19 @@ class Analysis(nn.Module):
         y: Tensor = widened(self.tail(h)) + self.skip(unshuffle(bands, 2))
         return y
 
-    def stream(self, strips: Iterable[Tensor], b: float) -> Iterator[Tensor]:
-        """The same by rows: strips [1, h, W, 3], h a multiple of 16 -> rows of y [1, h', W/16, latent]."""
+    def stream(
+        self, strips: Iterable[Tensor], b: float, precision: torch.dtype | None = None
+    ) -> Iterator[Tensor]:
+        """The same by rows: strips [1, h, W, 3], h a multiple of 16 -> rows of y [1, h', W/16, latent].
+
+        precision: of the products of the deep branch, None for that of the network.
+        """
         realism = self.stem.weight.new_tensor([b])
         layers = AnalysisLayers(
-            stem=self.stem.rows,
-            fine=[block.rows_at(realism) for block in self.fine],  # type: ignore[operator]
-            down=self.down.rows,
-            coarse=[block.rows_at(realism) for block in self.coarse],  # type: ignore[operator]
+            stem=lambda bands: self.stem.rows(bands, precision),
+            fine=[block.rows_at(realism, precision=precision) for block in self.fine],  # type: ignore[operator]
+            down=lambda rows: self.down.rows(rows, precision),
+            coarse=[block.rows_at(realism, precision=precision) for block in self.coarse],  # type: ignore[operator]
             tail=self.tail,
             skip=self.skip,
             without_room=without_room,

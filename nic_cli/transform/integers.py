@@ -96,7 +96,9 @@ class _Numpy:
 
     def rescaled(self, total: Array, shift: Array | float, low: float, high: float) -> Array:
         scale = np.ldexp(total.dtype.type(1), -np.asarray(shift).astype(np.int32))
-        return np.clip(np.floor(total * scale), low, high)
+        found = total * scale
+        np.floor(found, out=found)
+        return np.clip(found, low, high, out=found)
 
     def clamped(self, x: Array, low: float, high: float) -> Array:
         return np.clip(x, low, high)

@@ -14,11 +14,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nic_cli.transform.blocks import by_blocks, on_threads
 from nic_cli.transform.initial import normal
 
+BLOCK = 512
+"""Positions of every product on a CPU.
+
+Libraries choose their kernel, and how threads share the work, by the size of a product, and another choice
+adds up in another order. So a row had another last digit in oneDNN 3.12 among 64 or 65 than among 96 on a
+Zen 4, among up to 129 on any processor held to SSE 4.1, and in MKL 2024.2 among up to 128 with 8 threads.
+With one size there is one choice. 512 leave what lies between two products in the cache, which is
+faster than whole strips at a time; 256 pay more for each call, 1024 for more rows computed twice.
+"""
+BLOCK_ELSEWHERE = 4096  # a GPU wants more for each call; none was there to choose by
 ONEDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 """Whether torch was built with it, which not every build is."""
+
+
+def by_blocks(layer: Callable[..., object], out: Tensor, *inputs: Tensor) -> None:
+    """Rows through a layer of products, always `BLOCK` at a time, so that no row depends on its company.
+
+    out, inputs: [n, C] each, n the same. layer(room, *parts) writes what follows from blocks of the inputs.
+    The last block begins early enough to be whole, and computes some rows twice; too few rows are padded.
+    """
+    count, block = len(out), BLOCK if out.device.type == "cpu" else BLOCK_ELSEWHERE
+    if count < block:
+        room = out.new_empty(block, out.shape[1])
+        layer(room, *(F.pad(x, (0, 0, 0, block - count)) for x in inputs))
+        out.copy_(room[:count])
+        return
+    for start in range(0, count, block):
+        at = min(start, count - block)
+        layer(*(x[at : at + block] for x in (out, *inputs)))
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -133,33 +159,36 @@ class Block(nn.Module):
         In bfloat16, if the weights are: all but x itself, which adds up over the blocks.
         """
         kernel, bias, expand, expand_bias, reduce, reduce_bias = weights or self.weights
-        y = _depthwise(x, kernel, bias)
+        low = x.permute(0, 3, 1, 2).to(kernel.dtype)
+        y = F.conv2d(low, kernel, bias, padding=(0, 1), groups=x.shape[3])
+        products = _in_parts(expand, expand_bias, reduce, reduce_bias)
 
         def deep(room: Tensor, near: Tensor, here: Tensor) -> None:
-            wide = multiplied(near, expand, expand_bias, LEAK)
-            torch.add(multiplied(wide, reduce, reduce_bias), here, out=room)
+            for wide, wide_bias, narrow, narrow_bias in products:
+                made = multiplied(multiplied(near, wide, wide_bias, LEAK), narrow, narrow_bias)
+                here = torch.add(made, here, out=room)
 
         output = x.new_empty(len(x), x.shape[1] + 1, *x.shape[2:])
         room = output[:, 2:-1].view(-1, x.shape[3])  # no view, and an error, of more than one picture
-        by_blocks(deep, room, flat(y), flat(x[:, 1:-1]))
+        by_blocks(deep, room, flat(y.permute(0, 2, 3, 1)), flat(x[:, 1:-1]))
         return output
 
 
-def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """x: [1, h + 2, W, C] -> [1, h, W, C] in the precision of the kernel, a few rows to each thread."""
-    height = x.shape[1] - 2
-    found = x.new_empty(1, height, *x.shape[2:], dtype=kernel.dtype)
-    threads = torch.get_num_threads() if x.device.type == "cpu" else 1
-    rows = -(-height // threads)
+Products = tuple[Tensor, Tensor, Tensor, Tensor | None]
 
-    def work(number: int) -> None:
-        top, end = number * rows, min((number + 1) * rows, height)
-        near = x[:, top : end + 2].permute(0, 3, 1, 2).to(kernel.dtype)
-        y = F.conv2d(near, kernel, bias, padding=(0, 1), groups=x.shape[3])
-        found[:, top:end] = y.permute(0, 2, 3, 1)
 
-    on_threads(work, -(-height // rows), x.device.type)
-    return found
+def _in_parts(expand: Tensor, expand_bias: Tensor, reduce: Tensor, reduce_bias: Tensor) -> list[Products]:
+    """The two products of a block, in bfloat16 as those of two blocks half as wide, whose sums are added.
+
+    oneDNN 3.12 shares a sum over 512 channels among threads, with AMX, so that what comes out depends on how
+    many there are: with 3, one in eight values had another last digit than with 2. Over 384 it does not.
+    """
+    if expand.dtype != torch.bfloat16:
+        return [(expand, expand_bias, reduce, reduce_bias)]
+    (first, second), (bias, other), (into, rest) = (
+        (x.chunk(2, axis)) for x, axis in ((expand, 0), (expand_bias, 0), (reduce, 1))
+    )
+    return [(first, bias, into.contiguous(), reduce_bias), (second, other, rest.contiguous(), None)]
 
 
 class _Fused(torch.autograd.Function):

@@ -62,7 +62,7 @@ class Native(NativeEngine):
         tensors = (
             torch.from_numpy(strip - np.float32(0.5)).to(self.device, self.dtype)[None] for strip in strips
         )
-        yield from self.network.analysis.stream(tensors, b)
+        yield from self.network.analysis.stream(tensors, b, self.fast)
 
     @torch.inference_mode()
     def quantise(self, y: Tensor, q: float, b: float, hyper: IntArray | None = None) -> Symbols:

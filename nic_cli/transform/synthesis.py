@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nic_cli.transform.blocks import by_blocks
 from nic_cli.transform.conditioning import ConditionedBlock
 from nic_cli.transform.config import MIDDLE, ModelConfig
 from nic_cli.transform.initial import normal
 from nic_cli.transform.layer_order import SynthesisLayers, shuffle, synthesised
-from nic_cli.transform.layers import Dense, flat, multiplied, product, widened
+from nic_cli.transform.layers import Dense, by_blocks, flat, multiplied, product, widened
 from nic_cli.transform.low_rank import LowRankUpdate, update_share
 from nic_cli.transform.noise_injection import Injected, NoiseInjection
 from nic_cli.transform.row_streaming import with_room, without_room
@@ -60,18 +59,23 @@ class Tail(nn.Module):
         One product over three neighbours for each of three rows: library convolutions choose their
         order of summation by the size of the strip, and rows must not depend on their company.
         """
-        height, width = x.shape[1] - 2, x.shape[2]
-        beside = weight.new_empty(*x.shape[:3], 3, x.shape[3])
-        beside[:, :, 0, 0] = beside[:, :, -1, 2] = 0
-        beside[:, :, 1:, 0], beside[:, :, :, 1], beside[:, :, :-1, 2] = x[:, :, :-1], x, x[:, :, 1:]
-        rows = [flat(beside[:, i : i + height].flatten(3)) for i in range(3)]
-        weights = weight.permute(2, 0, 3, 1).reshape(3, 192, -1)
+        height, width, channels = x.shape[1] - 2, *x.shape[2:]
+        # In bfloat16 each neighbour has a product of its own: see `layers._in_parts`.
+        apart = weight.dtype == torch.bfloat16
+        beside = weight.new_empty(3, *x.shape) if apart else x.new_empty(*x.shape[:3], 3, channels)
+        left, here, right = beside if apart else beside.unbind(3)
+        left[:, :, 0] = right[:, :, -1] = 0
+        left[:, :, 1:], here[:], right[:, :, :-1] = x[:, :, :-1], x, x[:, :, 1:]
+        parts = beside if apart else beside.flatten(3)[None]
+        rows = [flat(part[:, i : i + height]) for i in range(3) for part in parts]
+        weights = weight.permute(2, 3, 0, 1) if apart else weight.permute(2, 0, 3, 1)
+        weights = weights.reshape(len(rows), 192, -1)
         bias = self.bias.to(weight.dtype)
 
-        def summed(room: Tensor, above: Tensor, here: Tensor, below: Tensor) -> None:
-            room.copy_(multiplied(above, weights[0], bias))
-            room += multiplied(here, weights[1], None)
-            room += multiplied(below, weights[2], None)
+        def summed(room: Tensor, *near: Tensor) -> None:
+            room.copy_(multiplied(near[0], weights[0], bias))
+            for part, taps in zip(near[1:], weights[1:], strict=True):
+                room += multiplied(part, taps, None)
 
         out = x.new_empty(*x.shape[:1], height, width, 192)
         by_blocks(summed, flat(out), *rows)
