@@ -9,7 +9,17 @@ from nic_cli.container import file
 from nic_cli.image.reading import from_array
 from tests.bench.exactness import VARIANTS, compare
 
-TRIED = ("2 threads", "1 thread", "oneDNN off", "ATen default kernels", "float64", "one row at a time")
+TRIED = (
+    "numpy, 2 threads",
+    "numpy, 1 thread",
+    "numpy, OpenBLAS for Nehalem",
+    "numpy, one row at a time",
+    "torch, 2 threads",
+    "oneDNN off",
+    "ATen default kernels",
+    "float64",
+    "torch, one row at a time",
+)
 
 
 def test_no_arithmetic_changes_a_symbol(model, photographs, tmp_path):

@@ -86,6 +86,8 @@ def run(
     if anchor not in names:
         raise UsageError(f"--anchor: {anchor!r} is not measured: there are {', '.join(names)}")
     inputs, unreadable = survey(paths, folder, open_)
+    for model in models if inputs else ():
+        model.engine_for(max(i.width * i.height for i in inputs))  # no picture is to pay for its start
     if not inputs:
         raise UsageError(
             f"no picture to measure: {next(iter(unreadable))}: {next(iter(unreadable.values()))}"

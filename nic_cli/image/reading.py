@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,11 +36,13 @@ def read(
     warn: Warn = silent,
     frame: int | None = None,
     most: int | None = None,
+    opened: Callable[[int, int], None] | None = None,
 ) -> Picture:
     """Read the picture in `source`; `name` stands for it in errors and in the notices given to `warn`.
 
     frame: which one to take of several frames or pages, from 1. most: pixels that it may have, None for
-    what can be held or, where libvips reads it by rows, four times that. Raises PictureError for what is not
+    what can be held or, where libvips reads it by rows, four times that. opened: told of width and height as
+    soon as they are known, before the pixels are read. Raises PictureError for what is not
     a picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
     opened.
     """
@@ -49,8 +52,8 @@ def read(
         except OSError as error:
             raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
         with stream:
-            return _read(_rewindable(stream, name), name, warn, frame, most)
-    return _read(_rewindable(source, name), name, warn, frame, most)
+            return _read(_rewindable(stream, name), name, warn, frame, most, opened)
+    return _read(_rewindable(source, name), name, warn, frame, most, opened)
 
 
 def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
@@ -63,7 +66,14 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _read(stream: BinaryIO, name: str, warn: Warn, frame: int | None, most: int | None) -> Picture:
+def _read(
+    stream: BinaryIO,
+    name: str,
+    warn: Warn,
+    frame: int | None,
+    most: int | None,
+    opened: Callable[[int, int], None] | None,
+) -> Picture:
     start = stream.tell()
     stream = io.BytesIO(stream.read()) if start else stream  # Pillow counts from the very beginning
 
@@ -79,6 +89,8 @@ def _read(stream: BinaryIO, name: str, warn: Warn, frame: int | None, most: int 
             f"{name}: {image.width} x {image.height} pixels are too many to be held; pip install "
             "'nic-cli[huge]' reads PNG, JPEG and TIFF by rows"
         )
+    if opened is not None:
+        opened(image.width, image.height)
     with loading(image, name, warn):
         deep = read_deep(stream, image, again, name)
         return _picture(image, deep, name, warn)

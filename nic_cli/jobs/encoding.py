@@ -77,7 +77,14 @@ class Encoder:
 
         with streams.opened(job.source) as stream:
             name = outputs.spoken(job.source, "standard input")
-            picture = read(stream, name, warn=console.warn, frame=self.frame, most=self.most)
+            picture = read(
+                stream,
+                name,
+                warn=console.warn,
+                frame=self.frame,
+                most=self.most,
+                opened=self._prepare if self.alone else None,
+            )
         picture = strip(picture, self.strip)
         return with_preview(picture) if self.preview else picture
 
@@ -113,6 +120,10 @@ class Encoder:
             stream.write(coded.data)
         seconds = coded.seconds + time.monotonic() - started
         return self._report(job, coded, seconds, console)
+
+    def _prepare(self, width: int, height: int) -> None:
+        """Get the model ready while pixels are read, which takes as long for a large picture."""
+        self.models.prepare(width * height, searching=SEARCH_STEPS[self.settings.effort] > 0)
 
     def _is_done(self, job: Job, console: Console) -> bool:
         exists = not outputs.is_free(job, self.run_options)

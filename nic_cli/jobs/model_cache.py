@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from nic_cli.errors import ModelError, UsageError
@@ -24,12 +25,36 @@ class Models:
     def __init__(self, settings: Settings, console: Console, *, trust: bool = False) -> None:
         self._settings, self._console, self._trust = settings, console, trust
         self._loaded: dict[str | None, Model] = {}
+        self._coming: Future[Model] | None = None
+
+    def prepare(self, pixels: int, *, searching: bool) -> None:
+        """Begin to load, in a thread of its own, what encoding a picture of so many pixels will need.
+
+        searching: for better latents, which takes torch. What goes wrong is raised by `for_encoding`.
+        """
+        if self._trust:  # which may fetch, and tell of it
+            return
+
+        def ready() -> Model:
+            model = self._for_encoding()
+            model.engine_for(1 << 62 if searching else pixels)
+            return model
+
+        helper = ThreadPoolExecutor(1)
+        self._coming = helper.submit(ready)
+        helper.shutdown(wait=False)
 
     def for_encoding(self) -> Model:
         """Load the model that the settings name. Raises Stop with the reason if there is none.
 
         One of the hub is fetched only if the user said --trust.
         """
+        if self._coming is None:
+            return self._for_encoding()
+        coming, self._coming = self._coming, None
+        return coming.result()
+
+    def _for_encoding(self) -> Model:
         name = self._settings.model
         try:
             if self._trust and name is not None and name not in self._loaded and is_address(name):

@@ -107,13 +107,19 @@ def run(
     `work` gives None for an input that was left out; work in steps overlaps that on neighbouring jobs.
     `show` takes the lines for people, `failed` makes the JSON object of a failure.
     """
-    with console.progress("files", len(jobs)) as bar:
+    with console.working_on(_what(jobs)), console.progress("files", len(jobs)) as bar:
         tally = Tally(console, show, failed, fail_fast, bar)
         if callable(work):
             all(tally.settle(job, partial(work, job)) for job in jobs)
         else:
             pipeline.run(jobs, work, console, tally.settle)
     return tally.end(len(jobs))
+
+
+def _what(jobs: Sequence[Job]) -> str:
+    if len(jobs) != 1:
+        return f"{len(jobs)} files"
+    return "standard input" if jobs[0].source is None else printable(jobs[0].source)
 
 
 def _fail(

@@ -10,11 +10,12 @@ import json
 import os
 import re
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nic_cli.errors import NicError
+from nic_cli.terminal import waiting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,6 +38,7 @@ def complain(text: str) -> None:
 
 def write_out(data: bytes | memoryview) -> None:
     """Write to standard output at once. Raises BrokenPipeError, or NicError if it cannot."""
+    waiting.clear()  # it may be the same terminal
     if sys.stdout is None:
         raise NicError("standard output is closed: name a file with -o")
     try:
@@ -108,6 +110,11 @@ class Console:
 
         return Progress(what, total, enabled=not self.quiet and _is_terminal(sys.stderr))
 
+    def working_on(self, text: str) -> AbstractContextManager[None]:
+        """Say what is worked on, as long as there is nothing else to see."""
+        enabled = not self.quiet and self.buffered is None and _is_terminal(sys.stderr)
+        return waiting.line(f"{one_line(text)} ...", enabled=enabled)
+
     def _put(self, line: str) -> None:
         if self.buffered is None:
             _tell(line)
@@ -116,6 +123,7 @@ class Console:
 
 
 def _tell(line: str) -> None:
+    waiting.clear()
     # Nobody is left to hear that standard error is gone.
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(line + "\n")

@@ -174,6 +174,8 @@ class Block(nn.Module):
         return output
 
 
+UNSHARED = 384
+"""Channels up to which no sum of bfloat16 is shared among threads."""
 Products = tuple[Tensor, Tensor, Tensor, Tensor | None]
 
 
@@ -181,9 +183,9 @@ def _in_parts(expand: Tensor, expand_bias: Tensor, reduce: Tensor, reduce_bias: 
     """The two products of a block, in bfloat16 as those of two blocks half as wide, whose sums are added.
 
     oneDNN 3.12 shares a sum over 512 channels among threads, with AMX, so that what comes out depends on how
-    many there are: with 3, one in eight values had another last digit than with 2. Over 384 it does not.
+    many there are: with 3, other last digits than with 2.
     """
-    if expand.dtype != torch.bfloat16:
+    if expand.dtype != torch.bfloat16 or reduce.shape[1] <= UNSHARED:
         return [(expand, expand_bias, reduce, reduce_bias)]
     (first, second), (bias, other), (into, rest) = (
         (x.chunk(2, axis)) for x, axis in ((expand, 0), (expand_bias, 0), (reduce, 1))

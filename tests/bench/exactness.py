@@ -20,22 +20,31 @@ from pathlib import Path
 
 import numpy as np
 
+TORCH = {"engine": "torch"}
 VARIANTS = {  # name: (environment, options of the worker)
-    "2 threads": ({}, {}),
-    "1 thread": ({}, {"threads": 1}),
-    "8 threads": ({}, {"threads": 8}),
-    "oneDNN off": ({}, {"onednn": False}),
-    "oneDNN with AVX2": ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, {}),
-    "oneDNN with SSE 4.1": ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, {}),
-    "ATen default kernels": ({"ATEN_CPU_CAPABILITY": "default"}, {}),
-    "ATen avx2 kernels": ({"ATEN_CPU_CAPABILITY": "avx2"}, {}),
-    "MKL without AVX-512": ({"MKL_ENABLE_INSTRUCTIONS": "AVX2"}, {}),
-    "float64": ({}, {"float64": True}),
-    "one row at a time": ({}, {"positions": 1}),
-    "all rows at once": ({}, {"positions": 1 << 30}),
+    "numpy, 2 threads": ({}, {}),
+    "numpy, 1 thread": ({}, {"threads": 1}),
+    "numpy, 8 threads": ({}, {"threads": 8}),
+    "numpy, OpenBLAS for Haswell": ({"OPENBLAS_CORETYPE": "Haswell"}, {}),
+    "numpy, OpenBLAS for Nehalem": ({"OPENBLAS_CORETYPE": "Nehalem"}, {}),
+    "numpy, one row at a time": ({}, {"positions": 1}),
+    "numpy, all rows at once": ({}, {"positions": 1 << 30}),
+    "torch, 2 threads": ({}, TORCH),
+    "torch, 1 thread": ({}, {**TORCH, "threads": 1}),
+    "torch, 8 threads": ({}, {**TORCH, "threads": 8}),
+    "torch in bfloat16": ({}, {"engine": "torch in bfloat16"}),
+    "oneDNN off": ({}, {**TORCH, "onednn": False}),
+    "oneDNN with AVX2": ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, TORCH),
+    "oneDNN with SSE 4.1": ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, TORCH),
+    "ATen default kernels": ({"ATEN_CPU_CAPABILITY": "default"}, TORCH),
+    "ATen avx2 kernels": ({"ATEN_CPU_CAPABILITY": "avx2"}, TORCH),
+    "MKL without AVX-512": ({"MKL_ENABLE_INSTRUCTIONS": "AVX2"}, TORCH),
+    "float64": ({}, {**TORCH, "float64": True}),
+    "torch, one row at a time": ({}, {**TORCH, "positions": 1}),
+    "torch, all rows at once": ({}, {**TORCH, "positions": 1 << 30}),
 }
 
-OF_NATIVE = {"float64", "positions"}
+OF_NATIVE = {"float64", "positions"}  # options; imported models have neither, nor numpy
 SETS = ("sse4_1", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 
 
@@ -62,17 +71,23 @@ def worker(folder: Path, options: dict) -> None:
     from nic_cli import codec
     from nic_cli.container import file
     from nic_cli.transform import native
+    from nic_cli.transform.plain import engine as plain
+    from nic_cli.transform.plain.threads import set_threads
     from nic_cli.zoo.load import load
+    from tests.engines import by
 
     torch.set_num_threads(options.get("threads", 2))
+    set_threads(options.get("threads", 2))
     model = load(options.get("model"), options.get("device", "cpu"))
+    if model.exact and "device" not in options:
+        model = by(options.get("engine", "numpy"), model) or model
     if options.get("onednn") is False:
         torch._C._set_mkldnn_enabled(False)
     if options.get("float64"):
-        integers = model.engine.integers.to(torch.float64, "cpu")
+        integers = model.engine.integers.to(np.float64)
         double = native.Native(model.engine.network, integers, "cpu", torch.float64)
         object.__setattr__(model, "engine", double)
-    native.POSITIONS = options.get("positions", native.POSITIONS)
+    native.POSITIONS = plain.POSITIONS = options.get("positions", native.POSITIONS)
     sums, pixels = {}, {}
     for path in sorted(folder.glob("*.nic")):
         container = file.unpack(path.read_bytes())
@@ -138,8 +153,11 @@ def main() -> int:
             for q, b in product(sorted(rates), map(float, given.b.split(","))):
                 data = file.pack(codec.encode(picture, model, q=q, b=b, effort=given.effort))
                 (Path(place) / f"{path.stem}-{q:g}-{b:g}.nic").write_bytes(data)
-        # Imported models have neither another precision to run in nor strips of their own.
-        known = {n: v for n, v in VARIANTS.items() if model.engine.exact or not v[1].keys() & OF_NATIVE}
+        known = {
+            name: (environment, options)
+            for name, (environment, options) in VARIANTS.items()
+            if model.exact or not (options.keys() & OF_NATIVE or name.startswith("numpy"))
+        }
         variants = known | {device: ({}, {"device": device}) for device in given.device}
         count = len(list(Path(place).glob("*.nic")))
         print(f"{processor()}, torch {torch.__version__}", flush=True)

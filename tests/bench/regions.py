@@ -21,6 +21,7 @@ from nic_cli import codec
 from nic_cli.arrays import joined
 from nic_cli.container import file
 from nic_cli.image.reading import from_array, read
+from nic_cli.transform.plain.threads import set_threads
 from nic_cli.types import Region
 from nic_cli.zoo.load import load
 from tests.bench.large import mirrored
@@ -74,6 +75,7 @@ def main() -> int:
     parser.add_argument("-m", "--model")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    set_threads(given.threads)
     model, pixels = load(given.model, "cpu"), read(given.picture, given.picture.name).pixels
     sizes = [tuple(map(int, size.split("x"))) for size in given.sizes.split(",")]
     wrong = 0

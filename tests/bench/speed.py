@@ -22,6 +22,7 @@ import torch
 from nic_cli import codec
 from nic_cli.entropy import coder
 from nic_cli.image.reading import read
+from nic_cli.transform.plain.threads import set_threads
 from nic_cli.types import Picture
 from nic_cli.zoo.load import load
 
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("-m", "--model")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    set_threads(given.threads)
     width, height = map(int, given.size.split("x"))
     pixels = read(given.picture, given.picture.name).pixels
     times = (-(-height // pixels.shape[0]), -(-width // pixels.shape[1]), 1)
