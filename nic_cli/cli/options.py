@@ -93,7 +93,7 @@ Device = Annotated[
         "--device",
         metavar="auto|cpu|cuda|mps",
         panel=ADVANCED,
-        help="Where the network runs. Default: auto, the fastest at hand.",
+        help="Where the network runs. Default: auto, a GPU of NVIDIA for large pictures, else the CPU.",
     ),
 ]
 Threads = Annotated[

@@ -1,8 +1,9 @@
 """Pictures written by rows: PNG, TIFF and PNM by us, which 16-bit colour needs as well, the rest by libvips.
 
-Pillow's writers want the whole picture, and 8 bits in colour; its TIFF either compresses or keeps EXIF, and
-that of libvips drops EXIF. libvips is fed an uncompressed PNG through a pipe: it carries alpha and metadata,
-takes no room on the disk, and has the compression run beside the network.
+Pillow's writers want the whole picture, and 8 bits in colour. Its PNG tries five filters a line, where Average
+is best on what is decoded here, and takes one thread three times as long for 5 % fewer bytes to 1 % more. Its
+TIFF either compresses or keeps EXIF, and that of libvips drops EXIF. libvips is fed an uncompressed PNG through
+a pipe: it carries alpha and metadata, takes no room on the disk, and has the compression run beside the network.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import shutil
 import struct
 import tempfile
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate, chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,7 +30,9 @@ from nic_cli.image.opening import Warn
 from nic_cli.types import Metadata, Picture, PixelArray
 
 AREA = 1 << 20  # pixels at a time
-LEVEL = 4  # of zlib
+LEVEL = 3  # of zlib: for a PNG
+TIFF_LEVEL = 4  # of its strips, which have no filter to help them
+THREADS = min(4, os.cpu_count() or 1)  # that compress: two are enough for two that decode
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by channels
 _VIPS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -84,23 +88,37 @@ def write_png(
         stream.write(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp:
         stream.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    packer = zlib.compressobj(level)
-    above = np.zeros(width * channels * bit_depth // 8, np.uint8)
-    for block in blocks:
-        lines = _big_endian(block).reshape(len(block), -1).view(np.uint8)
-        packed = packer.compress(_filtered(lines, above))
-        above = lines[-1]
-        if packed:
-            stream.write(_chunk(b"IDAT", packed))
-    stream.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+    step, above = channels * bit_depth // 8, np.zeros(width * channels * bit_depth // 8, np.uint8)
+    check, waiting = 1, deque[Future[tuple[bytes, bytes]]]()
+    stream.write(_chunk(b"IDAT", b"\x78\x01"))  # the head of a zlib stream
+    with ThreadPoolExecutor(THREADS) as crew:  # zlib and numpy let each other work
+        for block in chain(blocks, [None] * THREADS):
+            if block is not None:
+                lines = _big_endian(block).reshape(len(block), -1).view(np.uint8)
+                waiting.append(crew.submit(_packed, lines, above, step, level))
+                above = lines[-1]
+            if waiting and (block is None or len(waiting) > THREADS):
+                filtered, packed = waiting.popleft().result()
+                check = zlib.adler32(filtered, check)
+                stream.write(_chunk(b"IDAT", packed))
+    end = b"\x03\x00" + struct.pack(">I", check)  # an empty last block, and the sum over all
+    stream.write(_chunk(b"IDAT", end) + _chunk(b"IEND", b""))
 
 
-def _filtered(lines: NDArray[np.uint8], above: NDArray[np.uint8]) -> bytes:
-    """Scan lines, each with the filter byte Up (2) and its difference to the line above."""
+def _packed(lines: NDArray[np.uint8], above: NDArray[np.uint8], step: int, level: int) -> tuple[bytes, bytes]:
+    """Scan lines with filter bytes, and those as whole blocks of deflate that others may follow."""
+    filtered = _filtered(lines, above, step)
+    packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+    return filtered, packer.compress(filtered) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _filtered(lines: NDArray[np.uint8], above: NDArray[np.uint8], step: int) -> bytes:
+    """Scan lines, each with the filter byte Average (3) and its difference to the mean of left and above."""
     coded = np.empty((lines.shape[0], 1 + lines.shape[1]), np.uint8)
-    coded[:, 0] = 2
-    np.subtract(lines[0], above, out=coded[0, 1:])
-    np.subtract(lines[1:], lines[:-1], out=coded[1:, 1:])
+    coded[:, 0] = 3
+    up, left = np.vstack((above[None], lines[:-1])), np.zeros_like(lines)
+    left[:, step:] = lines[:, :-step]
+    np.subtract(lines, (left & up) + ((left ^ up) >> 1), out=coded[:, 1:])  # the mean without a ninth bit
     return coded.tobytes()
 
 
@@ -132,7 +150,7 @@ def _write_tiff(
             apart = block.copy()
             np.subtract(block[:, 1:], block[:, :-1], out=apart[:, 1:])
             sizes.append(
-                strips.write(zlib.compress(apart.astype(f"<u{apart.dtype.itemsize}").tobytes(), LEVEL))
+                strips.write(zlib.compress(apart.astype(f"<u{apart.dtype.itemsize}").tobytes(), TIFF_LEVEL))
             )
         big = sum(sizes) > _CLASSIC
         directory = TiffImagePlugin.ImageFileDirectory_v2(_TIFF_HEADS[big])

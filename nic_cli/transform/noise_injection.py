@@ -51,11 +51,18 @@ class NoiseInjection(nn.Module):
             with torch.no_grad():
                 self.direct.weight.copy_(0.4 * inverse_haar())
 
-    def forward(self, h: Tensor, noise: Tensor, q: Tensor, share: Tensor | float) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        h: Tensor,
+        noise: Tensor,
+        q: Tensor,
+        share: Tensor | float,
+        precision: torch.dtype | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """h: [N, H, W, width]; noise: [N, H, W, VALUES] of variance 1; q: [N] or [1].
 
         share: of the updates that are mixed in, 0..1. Its power, not its size, rises with it: half-way half
-        of the texture is there.
+        of the texture is there. precision: of what is returned, None for that of h.
         Returns what to add to h, and to the cells [N, H, W, 192] of the picture. No gradient reaches the
         prediction from there: squared error pays for silence, and within 860 steps a quarter was left of it.
         """
@@ -66,7 +73,7 @@ class NoiseInjection(nn.Module):
             bands = loud[..., octave * BANDS : (octave + 1) * BANDS]
             wide = bands[..., None].expand(*bands.shape, side * side)
             parts.append(wide.reshape(*bands.shape[:-1], -1))
-        grain = (noise * torch.cat(parts, -1)).to(h.dtype)
+        grain = (noise * torch.cat(parts, -1)).to(precision or h.dtype)
         return self.into(grain), self.direct(grain)
 
     def deviation(self, h: Tensor, q: Tensor) -> Tensor:
@@ -87,9 +94,16 @@ class Injected:
     """The same by rows, at one rate, realism and place: each call goes on where the last one ended."""
 
     def __init__(
-        self, layer: NoiseInjection, q: Tensor, b_decoded: Tensor, seed: int, row: int, column: int
+        self,
+        layer: NoiseInjection,
+        q: Tensor,
+        b_decoded: Tensor,
+        seed: int,
+        row: int,
+        column: int,
+        precision: torch.dtype | None = None,
     ) -> None:
-        self.layer, self.q, self.share = layer, q, update_share(b_decoded)
+        self.layer, self.q, self.share, self.precision = layer, q, update_share(b_decoded), precision
         self.seed, self.row, self.column = seed, row, column
 
     def __call__(self, h: Tensor) -> Tensor:
@@ -97,7 +111,7 @@ class Injected:
         _, height, width, _ = h.shape
         noise = torch.from_numpy(seeded(self.seed, self.row, self.column, height, width)).to(h)
         self.row += height
-        into, direct = self.layer(h, noise[None], self.q, self.share)
+        into, direct = self.layer(h, noise[None], self.q, self.share, self.precision)
         h += into
         return direct  # type: ignore[no-any-return]
 

@@ -78,7 +78,7 @@ class Tail(nn.Module):
                 room += multiplied(part, taps, None)
 
         out = x.new_empty(*x.shape[:1], height, width, 192)
-        by_blocks(summed, flat(out), *rows)
+        by_blocks(summed, flat(out), *rows, precision=weight.dtype)
         return out
 
 
@@ -152,7 +152,7 @@ class Synthesis(nn.Module):
         noise = None
         if self.realism is not None and b_decoded > MIDDLE:
             place = origin.seed, 2 * origin.y, 2 * origin.x
-            noise = Injected(self.realism, realisms[0].new_tensor([q]), realisms[1], *place)
+            noise = Injected(self.realism, realisms[0].new_tensor([q]), realisms[1], *place, precision)
         layers = SynthesisLayers(
             stem=lambda strip: self.stem.rows(strip, precision),
             coarse=[block.rows_at(*realisms, precision=precision) for block in self.coarse],  # type: ignore[operator]
