@@ -1,9 +1,9 @@
-"""Pictures written by rows: PNG, TIFF and PNM by us, which 16-bit colour needs as well, the rest by libvips.
+"""Pictures by rows: PNG, TIFF and PNM written by us, which 16-bit colour needs as well, the rest by libvips.
 
-Pillow's writers want the whole picture, and 8 bits in colour. Its PNG tries five filters a line, where Average
-is best on what is decoded here, and takes one thread three times as long for 5 % fewer bytes to 1 % more. Its
-TIFF either compresses or keeps EXIF, and that of libvips drops EXIF. libvips is fed an uncompressed PNG through
-a pipe: it carries alpha and metadata, takes no room on the disk, and has the compression run beside the network.
+Pillow's writers want the whole picture, and 8 bits in colour. Its PNG tries five filters a line, where
+Average is best on what is decoded here, and takes one thread three times as long for 5 % fewer bytes to 1 %
+more. Its TIFF either compresses or keeps EXIF, and that of libvips drops EXIF. libvips is fed an uncompressed
+PNG through a pipe: it carries alpha and metadata, takes no room on the disk and compresses meanwhile.
 """
 
 from __future__ import annotations
