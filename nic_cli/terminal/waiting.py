@@ -5,13 +5,15 @@ Written without rich, whose import takes as long as a small picture.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 PATIENCE = 0.25  # seconds before it is worth a look: half a second from the start of the command
-WIDTH = 79
+WIDTH = 80  # columns, where the terminal does not say
 
 _lock = threading.Lock()
 _shown: list[str] = []  # the line that stands there, if one does
@@ -38,14 +40,21 @@ def clear() -> None:
     """Take the line away, before anything else is written there."""
     with _lock:
         if _shown:
-            _write("\r" + " " * len(_shown.pop()) + "\r")
+            _write("\r" + " " * _cells(_shown.pop()) + "\r")
 
 
 def _show(text: str) -> None:
-    short = text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+    most = shutil.get_terminal_size((WIDTH, 24)).columns - 1
+    while _cells(text) > most and text:  # a line that wraps could not be taken away
+        text = text[:-4] + "..." if text.endswith("...") and len(text) > 3 else text[:-1]
     with _lock:
-        _shown[:] = [short]
-        _write(short)
+        _shown[:] = [text]
+        _write(text)
+
+
+def _cells(text: str) -> int:
+    """Columns of a terminal that a text takes, at most."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _write(text: str) -> None:

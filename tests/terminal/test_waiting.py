@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import time
 
@@ -68,7 +69,7 @@ def test_other_lines_take_its_place(attach):
     console = Console()
     with console.working_on("a name so long that it would not fit on the line of a terminal" * 3):
         wait_for(terminal)
-        assert len(seen(terminal.getvalue())[0]) == waiting.WIDTH
+        assert len(seen(terminal.getvalue())[0]) == shutil.get_terminal_size().columns - 1
         console.warn("something")
     assert seen(terminal.getvalue())[0].endswith("something") and len(seen(terminal.getvalue())) == 2
 
@@ -107,3 +108,13 @@ def test_a_command_says_what_it_works_on_while_its_model_is_read(nic, packed, mo
     done = nic("decode", packed, err_terminal=True)
     assert done.code == 0 and f"{packed} ..." in done.err
     assert [line for line in seen(done.err) if line][-1].startswith(str(packed.with_suffix(".png")))
+
+
+def test_a_line_of_wide_letters_fits_and_goes(attach, monkeypatch):
+    terminal = attach()
+    monkeypatch.setenv("COLUMNS", "40")
+    with Console().working_on("写真" * 20):
+        wait_for(terminal)
+        line = terminal.getvalue()
+        assert waiting._cells(line) == 39 and line.endswith("...")
+    assert terminal.getvalue() == line + "\r" + 39 * " " + "\r"

@@ -3,7 +3,7 @@
 Always a block of positions at a time, so that no row depends on its company, nor on the number of threads.
 Rows that a block of the network sees are framed: a column of zeros stands on either side, so that rows lie
 in memory one after the other as one long line of positions, of which the eight neighbours are the same line
-from another place on. 256 positions of 256 channels stay in the cache from the first layer of a block to
+from another place on. 96 positions of 256 channels stay in the cache from the first layer of a block to
 the last. The same values as torch's to about the sixth digit.
 """
 
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from nic_cli.transform.plain.threads import Buffers, run
 
 Floats = NDArray[np.float32]
-BLOCK = 256
-"""Positions of every product. OpenBLAS multiplies as fast as 1,024 at a time, within 5 %."""
+BLOCK = 96
+"""Positions of every product. OpenBLAS multiplies 1,024 at a time a tenth faster, but 96 share the work
+evenly and stay in the cache: 0.88 of the time that 256 take for a picture of 768x512."""
+TILED = 4  # positions that the depthwise layer takes as one
 LEAK = np.float32(0.01)
 _buffers = Buffers()
 
@@ -105,20 +107,19 @@ def _line(x: Floats) -> tuple[Floats, int, int]:
 
 
 def depthwise(out: Floats, line: Floats, first: int, pitch: int, kernel: Floats) -> None:
-    """Positions of a line from `first` on, with their neighbours in it -> out [n, C]. kernel: [3, 3, C].
+    """Positions of a line from `first` on, with their neighbours in it -> out [n, C], n a multiple of 4.
 
-    As one sum over a view of all neighbours, which adds them in one order: 0.42 of the time of nine shifted
-    products and as many sums.
+    kernel: [3, 3, 4 C], of each four times the same, for longer inner loops. As one sum over a view of all
+    neighbours, which adds them in one order: a third of the time of nine shifted products and as many sums.
     """
-    count, channels = out.shape
-    step = line.strides[0]
+    wide, step = kernel.shape[2], line.strides[0]
     near = as_strided(
         line[first - pitch - 1 :],
-        (count, 3, 3, channels),
-        (step, pitch * step, step, line.strides[1]),
+        (out.size // wide, 3, 3, wide),
+        (TILED * step, pitch * step, step, line.strides[1]),
         writeable=False,
     )
-    np.einsum("pijc,ijc->pc", near, kernel, out=out)
+    np.einsum("pijc,ijc->pc", near, kernel, out=out.reshape(-1, wide))
 
 
 def rectify(x: Floats) -> None:
@@ -129,8 +130,8 @@ def rectify(x: Floats) -> None:
 
 
 def _taps(kernel: Floats) -> Floats:
-    """[C, 1, 3, 3] -> [3, 3, C]."""
-    return np.ascontiguousarray(kernel[:, 0].transpose(1, 2, 0))
+    """[C, 1, 3, 3] -> [3, 3, TILED * C]."""
+    return np.ascontiguousarray(np.tile(kernel[:, 0].transpose(1, 2, 0), TILED))
 
 
 class Block:

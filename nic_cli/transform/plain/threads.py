@@ -78,11 +78,23 @@ class Buffers(threading.local):
 
 # -- the library of products ---------------------------------------------------------------------
 # numpy's wheels bring OpenBLAS 0.3, which shares each product among threads of its own. For products of
-# 256 positions that costs more than it saves: two threads did 60 G operations a second in place of 111 with
-# one a product and two of ours (numpy 2.4.6, Emerald Rapids). There is no function of numpy for that.
+# so few positions that costs more than it saves: two threads did 60 G operations a second in place of 111
+# with one a product and two of ours (numpy 2.4.6, Emerald Rapids). numpy itself has no function for that.
 
 _lock = threading.Lock()
 _users = [0, 0]  # how many are in `run`, and how many threads there were before
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads, nor knows who held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _users[0] = 0
+    _pool.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextmanager

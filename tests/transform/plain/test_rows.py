@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -78,7 +82,7 @@ def test_what_a_library_chooses_by_size_cannot_show(block, monkeypatch):
     real = np.matmul
 
     def by_size(a, b, out=None):
-        half = b.shape[0] // 2 if len(a) < 200 else b.shape[0] // 4
+        half = b.shape[0] // 2 if len(a) < 50 else b.shape[0] // 4
         made = real(a[:, :half], b[:half]) + real(a[:, half:], b[half:])
         if out is None:
             return made
@@ -91,3 +95,23 @@ def test_what_a_library_chooses_by_size_cannot_show(block, monkeypatch):
     assert np.array_equal(unframed(block[1].rows(np.ascontiguousarray(rows[:, 5:8])))[0, 0], whole[0, 5])
     monkeypatch.setattr(layers, "BLOCK", 8)
     assert not np.array_equal(unframed(block[1].rows(rows)), whole)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_of_a_process_that_has_used_threads_can_use_them_too():
+    x, weight = random(1000, 16), random(16, 8)
+    with threads(2):
+        wanted = product(x, weight)
+        child = os.fork()
+        if not child:
+            os._exit(0 if np.array_equal(product(x, weight), wanted) else 1)
+        for _ in range(1000):
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            time.sleep(0.01)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError("the child waits for ever")
+    assert status == 0
