@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 PLAIN = 5 << 19
 """Pixels up to which a picture is coded in numpy where that is possible: importing torch takes longer than it
-saves, with float32 up to some 8 megapixels, with AMX up to 1.5 or 2. Of a header, never of a part, so that a part equals the whole."""
+saves, with float32 up to some 8 megapixels, with AMX up to 1.5 or 2. Of a header, never of a part, so that a
+part equals the whole."""
 
 
 @dataclass(frozen=True)
