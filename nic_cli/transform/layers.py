@@ -25,7 +25,7 @@ Zen 4, among up to 129 on any processor held to SSE 4.1, and in MKL 2024.2 among
 With one size there is one choice. 512 leave what lies between two products in the cache, which is
 faster than whole strips at a time; 256 pay more for each call, 1024 for more rows computed twice.
 """
-BLOCK_LOW = 2048  # in bfloat16, where the same four products are a quarter of the time: 0.8 of that by 512
+BLOCK_LOW = 2048  # in bfloat16, whose products are short beside each call: 0.8 of the time of 512
 BLOCK_ELSEWHERE = 4096  # a GPU wants more for each call; none was there to choose by
 ONEDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 """Whether torch was built with it, which not every build is."""

@@ -100,9 +100,6 @@ class Synthesis(nn.Module):
         self.tail = Tail(fine, rank)
         self.skip = Dense(config.latent, 768, bias=False)
         self.realism = NoiseInjection(fine, config.noise) if config.noise else None
-        # Latents to each side that a pixel depends on: a block sees one square around it, of 16 pixels
-        # or of 8, and so does the tail.
-        self.reach = len(self.coarse) + -(-(len(self.fine) + 1) // 2)
 
     def forward(
         self,

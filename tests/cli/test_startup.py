@@ -48,13 +48,9 @@ def test_failing_to_read_a_picture_costs_no_torch(clean_place):
 
 
 def test_coding_an_ordinary_picture_costs_no_torch(picture):
-    for command in (("encode", picture), ("decode", "-f"), ("verify",)):
-        _, modules = loaded(
-            command[0],
-            "-Q",
-            *command[1:],
-            *(() if command[1:2] == (picture,) else (picture.with_suffix(".nic"),)),
-        )
+    packed = picture.with_suffix(".nic")
+    for command in (("encode", picture), ("decode", "-f", packed), ("verify", packed)):
+        _, modules = loaded(*command, "-Q")
         assert {"numpy"} <= modules and not modules & {"torch", "sympy"}
 
 

@@ -142,7 +142,6 @@ class Block:
 
     def __init__(self, weights: Sequence[Floats]) -> None:
         kernel, bias, expand, expand_bias, reduce, reduce_bias = weights
-        self.channels = len(bias)
         self.kernel = _taps(kernel)
         self.expand, self.reduce = np.ascontiguousarray(expand.T), np.ascontiguousarray(reduce.T)
         self.expand_bias, self.reduce_bias = expand_bias + expand @ bias, reduce_bias
