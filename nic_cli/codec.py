@@ -219,9 +219,9 @@ def _searched(
     from nic_cli.tile_optimisation import TileOptimiser  # whoever does not want them is not to wait for them
     from nic_cli.tiles.halo import Kept
 
-    pixels = Kept(picture.pixels)
-    searching = TileOptimiser(model, header, effort, progress)
-    tiles = searching(_latents(pixels, model.engine, header, divisor), pixels)  # type: ignore[arg-type]
+    pixels, coder = Kept(picture.pixels), _engine(header, model)
+    searching = TileOptimiser(model, header, effort, coder, progress)
+    tiles = searching(_latents(pixels, coder, header, divisor), pixels)  # type: ignore[arg-type]
     return Container(header, chunks, tuple(tiles))
 
 

@@ -46,7 +46,9 @@ def filled(coded: Callable[[int], tuple[int, T]], start: int, plain: T, target: 
 
     coded: as above, but dear. start: the rate at which `plain` has `target` bytes, or up to half a percent
     less. A search moves the size by a few percent, about evenly over the rates; so the next rate follows
-    from the last size. `plain` itself if no try ends within 1 % below the target, or at the top rate.
+    from the last size, and, as soon as one was too small and a higher one too large, lies between them:
+    sizes of searches jump by a percent of a small file. `plain` itself if no try ends within 1 % below the
+    target, or at the top rate.
     """
     at, slope, tried = start, GROWTH, dict[int, float]()
     for _ in range(SEARCHES):
@@ -56,7 +58,13 @@ def filled(coded: Callable[[int], tuple[int, T]], start: int, plain: T, target: 
         for other, bytes_ in tried.items():
             slope = max(GROWTH / 2, log(size / bytes_) / (at - other))
         tried[at] = size
-        at = min(max(at + round(log(AIM * target / size) / slope), 0), top)
+        low = max((rate for rate, bytes_ in tried.items() if bytes_ <= target), default=-1)
+        high = min((rate for rate, bytes_ in tried.items() if bytes_ > target), default=top + 1)
+        if 0 <= low < high <= top:
+            part = log(AIM * target / tried[low]) / log(tried[high] / tried[low])
+            at = min(max(low + round((high - low) * part), low + 1), high - 1)
+        else:
+            at = min(max(at + round(log(AIM * target / size) / slope), 0), top)
         if at in tried:
             break
     return plain

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from nic_cli.arrays import Array
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.tile_coding import code
 from nic_cli.tiles import halo
@@ -59,10 +60,13 @@ class _Row:
 class TileOptimiser:
     """The search over all tiles of a picture, as one object for the threads that share it."""
 
-    def __init__(self, model: Model, header: Header, effort: int, progress: Progress | None) -> None:
+    def __init__(
+        self, model: Model, header: Header, effort: int, coder: Any, progress: Progress | None
+    ) -> None:
+        """coder: the engine that this picture takes without a search, for a start from those very symbols."""
         if not isinstance(model.engine, Native):
             raise TypeError("the model says that it cannot be searched")
-        self._model, self._engine, self._header = model, model.engine, header
+        self._model, self._engine, self._coder, self._header = model, model.engine, coder, header
         self._steps, self._dials = SEARCH_STEPS[effort], (header.q, header.b)
         self._grid = Grid(header.width, header.height, header.tile)
         several = (
@@ -72,7 +76,7 @@ class TileOptimiser:
         self._progress, self._done, self._lock = progress, 0, threading.Lock()
         self._ended = False
 
-    def __call__(self, tiles: Iterator[Tensor], pixels: halo.Kept) -> Iterator[TileStream]:
+    def __call__(self, tiles: Iterator[Array], pixels: halo.Kept) -> Iterator[TileStream]:
         """Tiles of latents [1, h, w, C] in raster order, and rows that they come from -> their streams."""
         threads = torch.get_num_threads()
         workers = self._concurrent
@@ -97,11 +101,12 @@ class TileOptimiser:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(threads)
 
-    def _row(self, regions: list[Region], tiles: Iterator[Tensor]) -> _Row:
+    def _row(self, regions: list[Region], tiles: Iterator[Array]) -> _Row:
         coded, latents = [], []
         for region, y in zip(regions, tiles, strict=False):
-            symbols = self._engine.quantise(y, *self._dials)
-            coded.append(_Plain(region, y, symbols.z, symbols.parts[1][0], code(symbols, self._model)))
+            symbols = self._coder.quantise(y, *self._dials)
+            stream, start = code(symbols, self._model), torch.as_tensor(y, device=self._engine.device)
+            coded.append(_Plain(region, start, symbols.z, symbols.parts[1][0], stream))
             latents.append(self._latents(symbols))
         return _Row(coded, torch.cat(latents, 2))
 

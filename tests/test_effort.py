@@ -128,6 +128,14 @@ def test_a_size_is_met_and_the_gain_goes_into_quality(model, cat, tile):
     assert errors[1] < 0.98 * errors[0]
 
 
+def test_a_size_is_met_though_the_sizes_of_searches_jump():
+    def coded(units):  # as 128 px tiles of a small picture came out on one thread
+        size = int(np.interp(units, (14_644, 14_734, 14_763, 14_785, 14_865), (1964, 1971, 1991, 2004, 2020)))
+        return size, size
+
+    assert 1980 <= rate_control.filled(coded, 14_644, 0, 2000, 24_576) <= 2000
+
+
 def test_a_size_that_only_plain_encoding_meets_is_met_plainly(model, cat, monkeypatch):
     monkeypatch.setattr(rate_control, "LEAST", 1.0)
     monkeypatch.setattr(rate_control, "SEARCHES", 2)
