@@ -31,6 +31,19 @@ def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
     return _apply(image, _transform(icc, image.mode, back=False))
 
 
+def from_cmyk(icc: bytes, name: str, warn: Callable[[str], None]) -> Callable[[Image.Image], Image.Image]:
+    """How CMYK images become RGB in sRGB: by their profile, or by a formula where there is none of use."""
+    if icc and space(icc) == "CMYK":
+        try:
+            _transform(icc, "CMYK", back=False)
+            return lambda image: to_srgb(image, icc)
+        except ValueError:
+            pass
+    if icc:
+        warn(f"{name}: the ICC profile does not fit the CMYK pixels and was left out")
+    return lambda image: image.convert("RGB")
+
+
 def from_srgb(image: Image.Image, icc: bytes) -> Image.Image:
     """Convert an sRGB `image`, mode RGB, to the space of `icc`. Raises ValueError for a broken profile."""
     return _apply(image, _transform(icc, "RGB", back=True))

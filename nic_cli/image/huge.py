@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from nic_cli.errors import PictureError
-from nic_cli.image import metadata
+from nic_cli.image import colour, metadata, tiff
 from nic_cli.image.opening import Warn, refusing
 from nic_cli.types import Picture, PixelArray
 
@@ -26,7 +26,7 @@ FROM = 1 << 26
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _KEPT = 64
 """Rows given last that may be asked for again: what a picture is extended by may mirror as many."""
-_PLAIN = ("b-w", "srgb", "grey16", "rgb16")
+_PLAIN = ("b-w", "srgb", "grey16", "rgb16", "cmyk")
 _TYPES = {"uchar": np.uint8, "ushort": np.uint16}
 
 
@@ -41,7 +41,8 @@ def is_there() -> bool:
 
 def takes(image: Image.Image) -> bool:
     """Whether an opened, unloaded image is to be read by rows."""
-    return image.format in _FORMATS and image.width * image.height > FROM and is_there()
+    large = image.format in _FORMATS and image.width * image.height > FROM
+    return large and (image.format != "TIFF" or tiff.is_plain(image)) and is_there()
 
 
 def read(stream: BinaryIO, image: Image.Image, name: str, warn: Warn) -> Picture:
@@ -53,13 +54,17 @@ def read(stream: BinaryIO, image: Image.Image, name: str, warn: Warn) -> Picture
         said, turned = metadata.gather(image, name, warn)
         page = image.tell() if image.format == "TIFF" else None
         rows = VipsRows(stream, name, page, turned)
-        if rows.converted:
+        if rows.shape[2] == 4:
+            rows.from_cmyk(colour.from_cmyk(said.icc, name, warn))
             said = replace(said, icc=b"")
         return Picture(rows, rows.alpha(), said)  # type: ignore[arg-type]
 
 
 class VipsRows:
-    """Rows [h, W, 1 or 3] of a picture that libvips reads from top to bottom, and again if need be."""
+    """Rows [h, W, 1 or 3] of a picture that libvips reads from top to bottom, and again if need be.
+
+    turned: the EXIF orientation in which they lie. Colours that were multiplied by alpha libvips has divided.
+    """
 
     def __init__(self, stream: BinaryIO, name: str, page: int | None, turned: int) -> None:
         self._name, self._page, self._turned = name, page, turned
@@ -71,13 +76,25 @@ class VipsRows:
             stream.seek(0)
             self._data = stream.read()
         self._after: Callable[[PixelArray], PixelArray] = _unchanged
+        self._inks: Callable[[PixelArray], PixelArray] | None = None
         self._at = 0  # the row that comes next, and rows before it
         self._held: PixelArray = np.empty((0, 0, 0), np.uint8)
         image = self._open()
         self._has_alpha = image.hasalpha()
         channels = image.bands - self._has_alpha
         self.shape: tuple[int, ...] = (image.height, image.width, channels)
-        self.dtype = np.dtype(_TYPES[image.format])
+        self.dtype = self._kind = np.dtype(_TYPES[image.format])
+
+    def from_cmyk(self, convert: Callable[[Image.Image], Image.Image]) -> None:
+        """Have rows [h, W, 4] of inks become RGB, of 8 bits as Pillow has them."""
+        deep, self.shape, self.dtype = self.dtype.itemsize == 2, (*self.shape[:2], 3), np.dtype(np.uint8)
+
+        def change(rows: PixelArray) -> PixelArray:
+            inks = np.ascontiguousarray(rows >> 8 if deep else rows, np.uint8)
+            size = inks.shape[1], inks.shape[0]
+            return np.asarray(convert(Image.frombuffer("CMYK", size, inks.tobytes(), "raw", "CMYK", 0, 1)))
+
+        self._inks = change
 
     def through(self, after: Callable[[PixelArray], PixelArray]) -> VipsRows:
         """These rows, each slice changed by `after`."""
@@ -127,11 +144,6 @@ class VipsRows:
             image = image.copy()
             image.set_type(pyvips.GValue.gint_type, "orientation", self._turned)
             image = image.autorot()
-        self.converted = image.interpretation in ("cmyk", "lab", "labs")
-        if self.converted:
-            image = image.icc_transform(
-                "srgb", embedded=True, intent="relative", black_point_compensation=True
-            )
         if image.interpretation not in _PLAIN or image.format not in _TYPES or image.bands > 4:
             raise PictureError(
                 f"{self._name}: {image.bands} {image.format} samples a pixel, {image.interpretation}, are "
@@ -142,10 +154,12 @@ class VipsRows:
         return image
 
     def _fetched(self, first: int, end: int) -> PixelArray:
-        height, width, channels = end - first, *self.shape[1:]
+        height, width = end - first, self.shape[1]
         data = self._region.fetch(0, first, width, height)
-        values = np.frombuffer(data, self.dtype).reshape(height, width, -1)
-        return self._after(values[:, :, :channels])
+        values: PixelArray = np.frombuffer(data, self._kind).reshape(height, width, -1)
+        if self._inks is not None:
+            values = self._inks(values)
+        return self._after(values[:, :, : self.shape[2]])
 
 
 def _unchanged(rows: PixelArray) -> PixelArray:

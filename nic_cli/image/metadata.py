@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from nic_cli.errors import UsageError
+from nic_cli.image import tiff
 from nic_cli.image.opening import MAX_ITEM, Warn
 from nic_cli.image.plugins import is_upright
 from nic_cli.types import Metadata, Picture, PixelArray
@@ -32,33 +33,40 @@ _EXIF_IFD, _GPS_IFD, _XMP, _ICC = 0x8769, 0x8825, 700, 34675
 def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
     """Return what a loaded `image` says of itself, made upright, and the orientation (1..8) it had."""
     exif = exif_of(image).removeprefix(PREFIX)
-    turned, known = 1, b""
+    turned, known = 0, b""
     try:
-        turned, known = orientation(exif), with_orientation(exif, 1)
+        turned, known = _said(exif), with_orientation(exif, 1)
     except (ValueError, struct.error):
         warn(f"{name}: the EXIF data are broken and were left out")
     xmp = _as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp"))
-    found = _XMP_ORIENTATION.search(xmp)
-    if found and turned == 1 and not known:
+    if image.format == "TIFF":
+        turned = tiff.orientation(image)
+    elif not turned and (found := _XMP_ORIENTATION.search(xmp)):  # who says it in EXIF is heeded first
         turned = int(found[2])
     if any(data.startswith(_XMP_REST) for _, data in getattr(image, "applist", ())):
         warn(f"{name}: the part of XMP that lies beyond its first 64 kB was left out")
-    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+    if turned > 1 or is_upright(image):
+        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
     items = {"icc": _as_bytes(image.info.get("icc_profile")), "exif": known, "xmp": xmp}
     for kind, data in items.items():
         if len(data) > MAX_ITEM:
             warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
             items[kind] = b""
-    return Metadata(**items), 1 if is_upright(image) else turned
+    return Metadata(**items), 1 if is_upright(image) else turned or 1
 
 
 def orientation(exif: bytes) -> int:
     """Return the EXIF orientation, 1..8; 1 where none is said. Raises ValueError, struct.error."""
+    return _said(exif) or 1
+
+
+def _said(exif: bytes) -> int:
+    """The same, but 0 where none is said."""
     place = _find(exif, _ORIENTATION)
     if place is None:
-        return 1
+        return 0
     (value,) = struct.unpack_from(place[1], exif, place[0])
-    return value if 1 <= value <= 8 else 1
+    return value if 1 <= value <= 8 else 0
 
 
 def with_orientation(exif: bytes, value: int) -> bytes:

@@ -56,6 +56,7 @@ def open_image(
         check_size(image.width, image.height, name, most or MOST)
         plugins.complete(image, stream, name, warn, MAX_ITEM)
         frames.choose(image, frame, name)
+        tiff.check(image, name)
         check_size(image.width, image.height, name, most or MOST)  # of a page
     return image
 

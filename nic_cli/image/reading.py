@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from nic_cli.errors import NicError, PictureError, UsageError
-from nic_cli.image import colour, huge, metadata, modes
+from nic_cli.image import colour, huge, metadata, modes, tiff
 from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     Warn,
@@ -21,9 +21,9 @@ from nic_cli.image.opening import (
     refusing,
     silent,
 )
-from nic_cli.image.sixteen_bit import is_narrowed, read_deep
+from nic_cli.image.sixteen_bit import by_planes, grey_values, is_narrowed, read_deep
 from nic_cli.limits import HELD, check_size
-from nic_cli.types import Metadata, Picture, PixelArray
+from nic_cli.types import Picture, PixelArray
 
 _MAX_STREAM = 8 * HELD
 """Bytes taken from a stream that cannot be rewound: the largest picture uncompressed; some never end."""
@@ -101,7 +101,29 @@ def from_pil(image: Image.Image, name: str = "the image", *, warn: Warn = silent
     check_size(image.width, image.height, name)
     refuse_several(image, name)
     with refusing(name):
-        return _picture(image, None, name, warn)
+        return _picture(image, _unnarrowed(image, name), name, warn)
+
+
+def _unnarrowed(image: Image.Image, name: str) -> PixelArray | None:
+    """Values that Pillow would narrow as it loads an image: of one that it has not loaded, from its file."""
+    tiff.check(image, name)
+    stream = getattr(image, "fp", None)
+    if not getattr(image, "tile", None) or stream is None or not stream.seekable():
+        if by_planes(image):
+            raise PictureError(
+                f"{name}: a TIFF in planes, of which Pillow has made noise; give the file instead"
+            )
+        return grey_values(image)
+    at, page = stream.tell(), image.tell() + 1
+
+    def again() -> ImageFile.ImageFile:
+        stream.seek(0)
+        return open_image(stream, name, formats=(str(image.format),), frame=page, most=HELD)
+
+    try:
+        return read_deep(stream, again(), again, name)
+    finally:
+        stream.seek(at)
 
 
 def from_array(array: Any) -> Picture:
@@ -126,13 +148,16 @@ def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn)
     """Join the values of an image, `deep` where they are 16-bit colour, with what it says of itself."""
     if deep is None and is_narrowed(image):
         warn(f"{name}: more than 8 bits a channel, of which 8 were kept; give the values as PNG or an array")
-    if deep is None or image.format != "TIFF":  # of planes Pillow makes noise, or an error
+    value = modes.transparent_value(image)
+    if not by_planes(image):
         image.load()  # some formats say the rest after their pixels
     said, orientation = metadata.gather(image, name, warn)
+    if by_planes(image):
+        orientation = 1  # that of the values has been heeded
     if deep is None:
-        image = modes.plain(image, name)
+        image = modes.plain(image, name, value)
         if image.mode == "CMYK":
-            image, said = _from_cmyk(image, said, name, warn), replace(said, icc=b"")
+            image, said = colour.from_cmyk(said.icc, name, warn)(image), replace(said, icc=b"")
         deep = np.asarray(image)
     pixels, alpha = modes.split(deep)
     picture = _in_srgb(Picture(pixels, alpha, said), name, warn)
@@ -140,17 +165,6 @@ def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn)
     return replace(
         picture, pixels=upright, alpha=None if alpha is None else metadata.turn(alpha, orientation)
     )
-
-
-def _from_cmyk(image: Image.Image, said: Metadata, name: str, warn: Warn) -> Image.Image:
-    if said.icc:
-        try:
-            if colour.space(said.icc) == "CMYK":
-                return colour.to_srgb(image, said.icc)
-        except ValueError:
-            pass
-        warn(f"{name}: the ICC profile does not fit the CMYK pixels and was left out")
-    return image.convert("RGB")
 
 
 def _in_srgb(picture: Picture, name: str, warn: Warn) -> Picture:

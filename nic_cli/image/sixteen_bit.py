@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from nic_cli.image import plugins, tiff
+from nic_cli.image import metadata, modes, plugins, tiff
 
-Deep = NDArray[np.uint16]
+Deep = NDArray[Any]
 
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _GAP = rb"(?:\s|#[^\n]*\n)+"
@@ -36,14 +36,15 @@ def read_deep(
         return _read_pnm(stream)
     if image.format in plugins.PLUGIN_FORMATS:
         return plugins.read_deep(stream, image)
-    if is_narrowed(image) and tiff.in_planes(image):
-        values = tiff.read_planes(stream, image, name)
-        return _straight(values) if tiff.premultiplied(image) else values
+    if by_planes(image):
+        lying = tiff.orientation(image)
+        values = metadata.turn(tiff.read_planes(stream, image, name), lying)
+        return modes.straight(values) if tiff.premultiplied(image) else values
     if image.format == "PNG" and image.tell():  # laid over the frames before it by Pillow, in 8 bit
         return None
     raw = _raw_mode(image)
     if raw is None:
-        return _read_grey(image)
+        return grey_values(image)
     transparent = image.info.get("transparency")
     if raw == "LA;16B":  # the four bytes of such a pixel pass through as if they were R, G, B and A
         _ask(image, lambda _: "RGBA")
@@ -54,11 +55,12 @@ def read_deep(
     _ask(other, lambda mode: mode[:-1].upper() + _SWAPPED[mode[-1]])
     values = high << 8 | np.asarray(other)
     if tiff.premultiplied(image):
-        return _straight(values)
+        return modes.straight(values)
     return values if transparent is None else _cut_out(values, transparent)
 
 
-def _read_grey(image: Image.Image) -> Deep | None:
+def grey_values(image: Image.Image) -> Deep | None:
+    """12- and 16-bit grey with white at 65535 and with its transparent value; None where Pillow has it so."""
     transparent = image.info.get("transparency")
     if image.format == "PNG" and image.mode == "I;16" and transparent is not None:
         return _cut_out(np.asarray(image).astype(np.uint16)[:, :, None], transparent)
@@ -71,11 +73,9 @@ def _cut_out(values: Deep, transparent: Any) -> Deep:
     return np.concatenate([values, np.where(shown, 0xFFFF, 0).astype(np.uint16)], axis=2)
 
 
-def _straight(values: Deep) -> Deep:
-    """Divide the colours by the alpha that was multiplied into them."""
-    colours, alpha = values[:, :, :3].astype(np.uint32), np.maximum(values[:, :, 3:], 1).astype(np.uint32)
-    divided = np.minimum((colours * 65535 + alpha // 2) // alpha, 65535)
-    return np.concatenate([divided.astype(np.uint16), values[:, :, 3:]], axis=2)
+def by_planes(image: Image.Image) -> bool:
+    """Whether an opened image is a TIFF in planes of which Pillow makes noise, or an error."""
+    return tiff.in_planes(image) and (is_narrowed(image) or tiff.premultiplied(image))
 
 
 def is_narrowed(image: Image.Image) -> bool:

@@ -1,13 +1,14 @@
-"""TIFF where Pillow's reader falls short: what it cannot open, 16-bit planes and grey, words past Python."""
+"""TIFF where Pillow's reader falls short: samples it mistakes, planes, deep grey, words past Python."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,14 @@ from PIL import Image, TiffImagePlugin
 
 from nic_cli.errors import PictureError
 
-_BITS, _PHOTOMETRIC, _PLANES, _EXTRA, _KIND = 258, 262, 284, 338, 339
-_FLOAT = 3
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _COUNT, _PLANES = 256, 257, 258, 262, 274, 277, 284
+_EXTRA, _KIND = 338, 339
+SIGNED = "signed"
+_KINDS = {2: SIGNED, 3: "floating-point", 5: "complex", 6: "complex"}
+_ADVICE = "convert to 8 or 16 bit first, with black at 0"
+_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3}
+"""Samples that a pixel has, by photometric interpretation: grey, RGB, palette, mask, CMYK, YCbCr, Lab."""
+_LAB = (8, 9, 10)
 _HEADS = {b"II*\0": 4, b"MM\0*": 4, b"II+\0": 12, b"MM\0+": 12}
 _SAID = 1 << 16
 
@@ -31,21 +38,77 @@ def advise(stream: BinaryIO, name: str) -> None:
         tags = TiffImagePlugin.ImageFileDirectory_v2(head + stream.read(_HEADS[head]))
         stream.seek(tags.next)
         tags.load(stream)
-        bits, kinds = tags.get(_BITS, (1,)), tags.get(_KIND, (1,))
+        said = samples_of(tags)
     except Exception:  # Pillow raises what it likes on broken directories, and has refused this file anyway
         return
-    what = f"{len(bits)} {max(bits)}-bit {'floating-point ' if _FLOAT in kinds else ''}samples a pixel"
+    said.check(name)
     raise PictureError(
-        f"{name}: TIFF of {what} is not supported; save it as PNG, or as TIFF in 8- or 16-bit RGB"
+        f"{name}: TIFF of {said.count} {said.bits}-bit samples a pixel is not supported; save it as PNG, or "
+        "as TIFF in 8- or 16-bit RGB"
     )
 
 
-def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[np.uint16]:
-    """Return the values [H, W, 3 or 4] of 16-bit RGB in separate planes, which Pillow reads as noise.
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What a pixel of a TIFF is made of. kind: "", "signed", "floating-point" or "complex".
+
+    extra: of those over what the colours need, what each means: 0 nothing, 1 alpha that the colours were
+    multiplied by, 2 alpha.
+    """
+
+    count: int
+    bits: int
+    kind: str
+    extra: tuple[int, ...]
+
+    def check(self, name: str) -> None:
+        """Raise PictureError, with the next step, for samples that would be taken for others."""
+        if self.kind and (self.kind != SIGNED or self.bits == 8):  # others may have no value below 0
+            raise PictureError(f"{name}: {self.kind} {self.bits}-bit pixels are not supported; {_ADVICE}")
+        lost = len(self.extra) - (self.extra[:1] in ((1,), (2,)))
+        if lost:
+            plural = "has no meaning" if lost == 1 else "have no meaning"
+            raise PictureError(
+                f"{name}: TIFF of {self.count} samples a pixel, of which {lost} {plural} to us; save grey, "
+                "RGB or RGBA, and other channels as pictures of their own"
+            )
+
+
+def samples_of(tags: Mapping[int, Any]) -> Samples:
+    """What the tags of a TIFF say of its samples."""
+    bits, kinds, count = tags.get(_BITS, (1,)), tags.get(_KIND, (1,)), int(tags.get(_COUNT, 1))
+    colours = _COLOURS.get(tags.get(_PHOTOMETRIC, 1), count)
+    extra = tuple(tags.get(_EXTRA, ()))[: max(0, count - colours)]
+    extra += (0,) * (count - colours - len(extra))
+    return Samples(count, max(bits), _KINDS.get(max(kinds), ""), extra)
+
+
+def check(image: Image.Image, name: str) -> None:
+    """Raise PictureError for an opened TIFF whose samples would come out as others."""
+    if image.format == "TIFF":
+        samples_of(getattr(image, "tag_v2", {})).check(name)
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Whether an opened TIFF has samples that libvips reads as Pillow does."""
+    tags = getattr(image, "tag_v2", {})
+    said = samples_of(tags)
+    return not said.kind and said.bits in (1, 8, 16) and tags.get(_PHOTOMETRIC) not in _LAB
+
+
+def orientation(image: Image.Image) -> int:
+    """How the pixels of a TIFF lie, 1..8, until they are loaded: then Pillow has turned them."""
+    found = image.getexif().get(_ORIENTATION, 1)
+    return found if found in range(1, 9) else 1
+
+
+def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[Any]:
+    """Return the values [H, W, 1..4], as they lie, of separate planes, which Pillow reads as noise or not.
 
     Raises PictureError for other colours, and where tifffile, which reads them, is not installed or cannot.
     """
-    refusal = f"{name}: 16-bit TIFF in separate planes"
+    bits = samples_of(getattr(image, "tag_v2", {})).bits
+    refusal = f"{name}: {bits}-bit TIFF in separate planes{' times alpha' if bits == 8 else ''}"
     if image.mode not in ("RGB", "RGBA"):
         raise PictureError(f"{refusal} is read in RGB only; save it interleaved")
     try:
@@ -59,8 +122,9 @@ def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[np.u
         values = tifffile.TiffFile(stream).pages[image.tell()].asarray()
     except Exception as error:
         raise PictureError(f"{refusal} cannot be read ({error}); save it interleaved") from error
-    planes = values.reshape(-1, image.height, image.width)[: len(image.getbands())]
-    return np.ascontiguousarray(np.moveaxis(planes, 0, 2), np.uint16)
+    tags = getattr(image, "tag_v2", {})
+    planes = values.reshape(-1, tags[_HEIGHT], tags[_WIDTH])[: len(image.getbands())]
+    return np.ascontiguousarray(np.moveaxis(planes, 0, 2), values.dtype.newbyteorder("="))
 
 
 def in_planes(image: Image.Image) -> bool:
@@ -70,7 +134,7 @@ def in_planes(image: Image.Image) -> bool:
 
 def premultiplied(image: Image.Image) -> bool:
     """Whether the colours of a TIFF were multiplied by its alpha."""
-    return image.mode == "RGBA" and 1 in getattr(image, "tag_v2", {}).get(_EXTRA, ())
+    return 1 in getattr(image, "tag_v2", {}).get(_EXTRA, ())
 
 
 def whitened(image: Image.Image) -> NDArray[np.uint16] | None:
