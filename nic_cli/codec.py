@@ -15,10 +15,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nic_cli.arrays import Array
-from nic_cli.container import file
+from nic_cli.container import file, layout
 from nic_cli.container.layout import STEPS, quantise
-from nic_cli.errors import ModelError, UsageError
+from nic_cli.errors import DamagedFile, ModelError, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
+from nic_cli.image.ancillary import gathered
 from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
 from nic_cli.rate_control import closest, filled
 from nic_cli.tile_coding import code, parse
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
 
 TILE = 1024
 USUAL_Q = 2.0
+WHITE = 65535  # of 16 bits
 MOST_KEPT = 1 << 26  # pixels whose latents a search keeps: a quarter of a gigabyte
-NAMES = {"icc": b"iccp", "exif": b"exif", "xmp": b"xmpp", "preview": b"prev"}
-ALPHA = b"ALPH"
 
 
 def encode(
@@ -253,22 +253,30 @@ def _header(picture: Picture, model: Model, q: float, b: float, tile: int) -> He
 
 
 def _chunks(picture: Picture) -> tuple[Chunk, ...]:
-    said = [(kind, getattr(picture.metadata, name)) for name, kind in NAMES.items()]
+    said = [(kind, getattr(picture.metadata, name)) for name, kind in layout.METADATA.items()]
     chunks = [Chunk(kind, data) for kind, data in said if data]
     if picture.alpha is not None:
-        chunks.append(Chunk(ALPHA, pack_alpha(picture.alpha)))
+        chunks.append(Chunk(layout.ALPHA, pack_alpha(picture.alpha)))
+    if picture.top < WHITE:
+        chunks.append(Chunk(layout.RANGE, picture.top.to_bytes(2, "little")))
     return tuple(chunks)
 
 
 def _picture(pixels: strips.Lines, container: Container, area: Region, scale: int) -> Picture:
     header, found = container.header, {chunk.kind: chunk.data for chunk in container.chunks}
     alpha = None
-    if ALPHA in found:
-        alpha = unpack_alpha(found[ALPHA], header.width, header.height, header.bit_depth)
+    if layout.ALPHA in found:
+        alpha = unpack_alpha(found[layout.ALPHA], header.width, header.height, header.bit_depth)
         alpha = strips.shrunk(alpha, area, scale)
-    metadata = Metadata(**{name: found.get(kind, b"") for name, kind in NAMES.items()})
+    said: dict[str, Any] = {name: found.get(kind, b"") for name, kind in layout.METADATA.items()}
+    metadata, part = Metadata(**said), (area.width, area.height) != (header.width, header.height)
+    if part or scale > 1:
+        metadata = gathered.cut(metadata, pixels.shape[1], pixels.shape[0], part=part)
     original = header.original_space and bool(metadata.icc)
-    return Picture(pixels, alpha, metadata, original)  # type: ignore[arg-type]
+    top = int.from_bytes(found.get(layout.RANGE, b"\xff\xff"), "little")
+    if not 255 <= top <= WHITE or (header.bit_depth == 8 and top < WHITE):
+        raise DamagedFile(f"values of 0 to {top} in {header.bit_depth} bits; fetch the file again")
+    return Picture(pixels, alpha, metadata, original, top)  # type: ignore[arg-type]
 
 
 def _engine(header: Header, model: Model) -> Any:

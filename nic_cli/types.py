@@ -31,13 +31,25 @@ Notes = tuple[tuple[int, int], ...]
 class Metadata:
     """What a picture says of itself beside its pixels; empty bytes where it says nothing.
 
-    preview: a small WebP of it, for those who only want to see what it is.
+    preview: a small WebP of it, for those who only want to see what it is. cicp: primaries, transfer, matrix
+    and range of ITU-T H.273 for values that are not sRGB and have no profile, as HDR; four bytes.
+    gain_map: how HDR screens are to brighten it. resolution, texts, iptc, geo: as `image.ancillary.side_data`
+    packs them. origin: format, a zero byte, and the name of the file that it was read from, if it had one.
+    lost: what else the file said, by name; it is kept nowhere.
     """
 
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
     preview: bytes = b""
+    cicp: bytes = b""
+    gain_map: bytes = b""
+    resolution: bytes = b""
+    texts: bytes = b""
+    iptc: bytes = b""
+    geo: bytes = b""
+    origin: bytes = b""
+    lost: tuple[str, ...] = ()
 
 
 class Rows(Protocol):
@@ -62,12 +74,15 @@ class Picture:
     alpha: [height, width] of the same type, or None when opaque.
     original_space: the pixels were converted to sRGB from the space of `metadata.icc`, and
         whoever writes the picture converts them back.
+    top: of 16 bits, the value that 65535 stands for, since the values were stretched from 0..top; whoever
+        writes the picture brings them back.
     """
 
     pixels: PixelArray
     alpha: PixelArray | None = None
     metadata: Metadata = Metadata()
     original_space: bool = False
+    top: int = 65535
 
     @property
     def height(self) -> int:

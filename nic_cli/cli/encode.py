@@ -94,9 +94,20 @@ class Source:
         list[str] | None,
         options.value(
             "--strip",
-            metavar="all|exif|xmp|icc",
+            metavar="all|exif|xmp|icc|...",
             panel=OUTPUT,
-            help="Leave metadata out; may be repeated. Default: keep all.",
+            help="Leave metadata out: all, exif, xmp, icc, gainmap, iptc, text, geo, resolution, name (of "
+            "the file); may be repeated. Default: keep all.",
+        ),
+    ] = None
+    hdr: Annotated[
+        str | None,
+        options.value(
+            "--hdr",
+            metavar="keep|plain",
+            panel=ADVANCED,
+            help="What becomes of HDR by PQ or HLG: kept in 16 bits under its code, which PNG can carry, or "
+            "taken for sRGB with a notice. Default: plain.",
         ),
     ] = None
     frame: Annotated[
@@ -180,6 +191,7 @@ def encode(
         frame=frame,
         preview=source.preview,
         most=most,
+        hdr=option_values.keeps_hdr(source.hdr),
     )
     work = encoder.rehearse if run_options.dry_run else encoder
     return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)

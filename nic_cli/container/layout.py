@@ -67,8 +67,13 @@ MODEL_ID_BYTES = 8
 RGB, SIXTEEN_BIT, ORIGINAL_SPACE, HAS_CHUNKS = 1, 2, 4, 8
 ALL_FLAGS = RGB | SIXTEEN_BIT | ORIGINAL_SPACE | HAS_CHUNKS
 
-ICC, EXIF, XMP, PREVIEW, ALPHA = b"iccp", b"exif", b"xmpp", b"prev", b"ALPH"
-MAX_CHUNKS = 64  # five kinds are known; the rest is room for later minor versions
+ICC, EXIF, XMP, PREVIEW, ALPHA, RANGE = b"iccp", b"exif", b"xmpp", b"prev", b"ALPH", b"RANG"
+CICP, GAIN_MAP, RESOLUTION, TEXTS = b"cicp", b"gmap", b"reso", b"text"
+IPTC, GEO, ORIGIN = b"iptc", b"geot", b"orig"
+METADATA = {"icc": ICC, "exif": EXIF, "xmp": XMP, "preview": PREVIEW, "cicp": CICP, "gain_map": GAIN_MAP}
+METADATA |= {"resolution": RESOLUTION, "texts": TEXTS, "iptc": IPTC, "geo": GEO, "origin": ORIGIN}
+"""Kinds of chunks by the fields of `Metadata` that they hold."""
+MAX_CHUNKS = 64  # thirteen kinds are known; the rest is room for later minor versions
 MAX_METADATA = 16 << 20  # the largest profiles are a few MiB; more is an attack or a mistake
 MAX_ALPHA = 1 << 30  # a gigapixel stored without any compression
 CHUNK_LIMITS = {
@@ -77,6 +82,14 @@ CHUNK_LIMITS = {
     XMP: MAX_METADATA,
     PREVIEW: MAX_METADATA,
     ALPHA: MAX_ALPHA,
+    RANGE: 2,  # u16: what 65535 stands for
+    CICP: 4,
+    GAIN_MAP: MAX_METADATA + 4096,  # a picture, and what it says of itself
+    RESOLUTION: 17,
+    TEXTS: 1 << 20,
+    IPTC: 1 << 20,
+    GEO: 1 << 20,
+    ORIGIN: 4096,  # a format, and the name of a file
 }
 
 CRC_BYTES = 4

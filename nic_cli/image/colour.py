@@ -69,6 +69,20 @@ def is_srgb(icc: bytes) -> bool:
     return bool(np.abs(moved).max() <= 1)
 
 
+@lru_cache(_CACHED)
+def is_wide(icc: bytes) -> bool:
+    """Whether colours of an RGB profile are lost on the way to sRGB and back in 8 bits. Raises ValueError.
+
+    False where there is no way back. A steep curve alone loses up to 8 levels to rounding.
+    """
+    if not has_way_back(icc):
+        return False
+    steps = np.linspace(0, 255, 18).astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(18, -1, 3)
+    back = from_srgb(to_srgb(Image.fromarray(cube), icc), icc)
+    return bool(np.abs(np.asarray(back).astype(np.int16) - cube).max() > 8)
+
+
 def lab_to_srgb(image: Image.Image) -> Image.Image:
     """Convert a Lab image (D50, as in TIFF) to sRGB in mode RGB."""
     return to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())

@@ -18,7 +18,7 @@ from PIL import Image
 from nic_cli.errors import PictureError
 from nic_cli.image import colour, metadata, tiff
 from nic_cli.image.opening import Warn, refusing
-from nic_cli.types import Picture, PixelArray
+from nic_cli.types import Metadata, Picture, PixelArray
 
 FROM = 1 << 26
 """Pixels from which on rows are worth it: up to here a picture takes a few hundred megabytes at most."""
@@ -45,19 +45,22 @@ def takes(image: Image.Image) -> bool:
     return large and (image.format != "TIFF" or tiff.is_plain(image)) and is_there()
 
 
-def read(stream: BinaryIO, image: Image.Image, name: str, warn: Warn) -> Picture:
+def read(
+    stream: BinaryIO, image: Image.Image, name: str, warn: Warn, beside: Metadata
+) -> tuple[Picture, int]:
     """The picture in `stream`, which is `image` to Pillow, upright; its pixels are `Rows`, not yet in sRGB.
 
-    An alpha that is not opaque is held.
+    An alpha that is not opaque is held. beside: what its file says beside ICC, EXIF and XMP. Returns also the
+    orientation that it had.
     """
     with refusing(name):
-        said, turned = metadata.gather(image, name, warn)
+        said, turned = metadata.gather(image, name, warn, beside)
         page = image.tell() if image.format == "TIFF" else None
         rows = VipsRows(stream, name, page, turned)
         if rows.shape[2] == 4:
             rows.from_cmyk(colour.from_cmyk(said.icc, name, warn))
             said = replace(said, icc=b"")
-        return Picture(rows, rows.alpha(), said)  # type: ignore[arg-type]
+        return Picture(rows, rows.alpha(), said), turned  # type: ignore[arg-type]
 
 
 class VipsRows:
@@ -114,6 +117,13 @@ class VipsRows:
                 self._at = end
             found: PixelArray = self._held[first - self._at + len(self._held) :][: end - first]
             self._held = self._held[-_KEPT:].copy()
+        return found
+
+    def highest(self) -> int:
+        """The largest value of all samples, after one more pass over the picture."""
+        with refusing(self._name):
+            found = int(self._open().max())
+            self._open()
         return found
 
     def alpha(self) -> PixelArray | None:

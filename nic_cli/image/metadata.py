@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image
 
 from nic_cli.errors import UsageError
-from nic_cli.image import tiff
-from nic_cli.image.opening import MAX_ITEM, Warn
+from nic_cli.image import colour_space, tiff
+from nic_cli.image.opening import MAX_ITEM, Warn, silent
 from nic_cli.image.plugins import is_upright
 from nic_cli.types import Metadata, Picture, PixelArray
 
@@ -27,18 +27,22 @@ _XMP_REST = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
 # What a TIFF's own directory says about the picture rather than about how its pixels are stored.
 _DESCRIPTIVE = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
+NONE = Metadata()
 _EXIF_IFD, _GPS_IFD, _XMP, _ICC = 0x8769, 0x8825, 700, 34675
 
 
-def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
-    """Return what a loaded `image` says of itself, made upright, and the orientation (1..8) it had."""
-    exif = exif_of(image).removeprefix(PREFIX)
+def gather(image: Image.Image, name: str, warn: Warn, beside: Metadata = NONE) -> tuple[Metadata, int]:
+    """Return what a loaded `image` says of itself, made upright, and the orientation (1..8) it had.
+
+    beside: what its file says beside ICC, EXIF and XMP, to be joined with that, or as ImageMagick has these.
+    """
+    exif = exif_of(image).removeprefix(PREFIX) or beside.exif
     turned, known = 0, b""
     try:
         turned, known = _said(exif), with_orientation(exif, 1)
     except (ValueError, struct.error):
         warn(f"{name}: the EXIF data are broken and were left out")
-    xmp = _as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp"))
+    xmp = _as_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or beside.xmp)
     if image.format == "TIFF":
         turned = tiff.orientation(image)
     elif not turned and (found := _XMP_ORIENTATION.search(xmp)):  # who says it in EXIF is heeded first
@@ -52,7 +56,9 @@ def gather(image: Image.Image, name: str, warn: Warn) -> tuple[Metadata, int]:
         if len(data) > MAX_ITEM:
             warn(f"{name}: {len(data)} bytes of {kind.upper()} are over the limit and were left out")
             items[kind] = b""
-    return Metadata(**items), 1 if is_upright(image) else turned or 1
+    return replace(beside, icc=items["icc"], exif=items["exif"], xmp=items["xmp"]), 1 if is_upright(
+        image
+    ) else turned or 1
 
 
 def orientation(exif: bytes) -> int:
@@ -108,17 +114,34 @@ def turn(pixels: PixelArray, orientation: int) -> PixelArray:
     return pixels.copy()  # Pillow's own array cannot be written to, and torch complains of that
 
 
-def strip(picture: Picture, what: Collection[str]) -> Picture:
-    """Return `picture` without the metadata named: any of `all`, `exif`, `xmp`, `icc`.
+KINDS = {
+    "exif": "exif",
+    "xmp": "xmp",
+    "icc": "icc",
+    "gainmap": "gain_map",
+    "iptc": "iptc",
+    "text": "texts",
+    "geo": "geo",
+    "resolution": "resolution",
+    "name": "origin",
+}
+"""What can be left out, by the name of --strip, and where it stands in `Metadata`."""
 
-    Without the profile of the space it came from, a picture is plain sRGB from here on. Raises UsageError for
+
+def strip(picture: Picture, what: Collection[str]) -> Picture:
+    """Return `picture` without the metadata named: any of `all` and of KINDS.
+
+    Without a profile, a picture is plain sRGB from here on, and so become its values. Raises UsageError for
     other names.
     """
-    unknown = set(what) - {"all", "exif", "xmp", "icc"}
+    unknown = set(what) - {"all", *KINDS}
     if unknown:
-        raise UsageError(f"cannot strip {', '.join(sorted(unknown))}; choose from all, exif, xmp, icc")
-    gone = {"exif", "xmp", "icc"} if "all" in what else set(what)
-    kept = replace(picture.metadata, **dict.fromkeys(gone, b""))
+        names = ", ".join(("all", *KINDS))
+        raise UsageError(f"cannot strip {', '.join(sorted(unknown))}; choose from {names}")
+    gone: dict[str, Any] = {field: b"" for kind, field in KINDS.items() if kind in what or "all" in what}
+    if "icc" in gone and not picture.original_space:
+        picture = colour_space.without_profile(picture, silent)
+    kept = replace(picture.metadata, **gone)
     return replace(picture, metadata=kept, original_space=picture.original_space and bool(kept.icc))
 
 

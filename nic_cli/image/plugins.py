@@ -24,8 +24,6 @@ _NAMES = {"HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "AVIF"}
 _AVIF = {b"avif", b"avis"}
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _HEAD = 1 << 16
-_SRGB_TRANSFERS = (1, 2, 6, 13, 14, 15)
-_SRGB_PRIMARIES = (1, 2, 5, 6, 7)
 
 
 def prepare(stream: BinaryIO, name: str, formats: tuple[str, ...]) -> tuple[int, int] | None:
@@ -99,13 +97,9 @@ def complete(
             image.info.update(found)
             if missing:
                 warn(f"{name}: EXIF or XMP is packed and was left out: pip install 'nic-cli[formats]'")
-    elif image.format in ("AVIF", "HEIF"):
+    elif image.format == "AVIF":
         stream.seek(0)
-        head = stream.read(_HEAD)
-        if image.format == "AVIF":
-            image.info["bit_depth"] = _avif_depth(head)
-        if not image.info.get("icc_profile") and not _is_srgb(head):
-            warn(f"{name}: its colours are HDR or wider than sRGB by a code of the format, taken as sRGB")
+        image.info["bit_depth"] = _avif_depth(stream.read(_HEAD))
     stream.seek(at)
 
 
@@ -129,15 +123,6 @@ def _avif_depth(head: bytes) -> int:
     at = head.find(b"av1C")
     flags = head[at + 6] if 0 <= at < len(head) - 6 else 0
     return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
-
-
-def _is_srgb(head: bytes) -> bool:
-    """Whether the colour code (nclx) of HEIC and AVIF says sRGB, or something that viewers show as sRGB."""
-    at = head.find(b"colrnclx")
-    if at < 0:
-        return True
-    primaries, transfer = (int.from_bytes(head[at + 8 + i : at + 10 + i], "big") for i in (0, 2))
-    return primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFERS
 
 
 def read_deep(stream: BinaryIO, image: ImageFile.ImageFile) -> NDArray[np.uint16] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from nic_cli.errors import NicError, PictureError, UsageError
-from nic_cli.image import colour, huge, metadata, modes, tiff
+from nic_cli.image import colour, colour_space, huge, metadata, modes, tiff, value_range
+from nic_cli.image.ancillary import gathered, isobmff
+from nic_cli.image.ancillary.colour_codes import ColourCode
 from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     Warn,
@@ -23,7 +25,7 @@ from nic_cli.image.opening import (
 )
 from nic_cli.image.sixteen_bit import by_planes, grey_values, is_narrowed, read_deep
 from nic_cli.limits import HELD, check_size
-from nic_cli.types import Picture, PixelArray
+from nic_cli.types import Metadata, Picture, PixelArray
 
 _MAX_STREAM = 8 * HELD
 """Bytes taken from a stream that cannot be rewound: the largest picture uncompressed; some never end."""
@@ -36,14 +38,17 @@ def read(
     warn: Warn = silent,
     frame: int | None = None,
     most: int | None = None,
+    hdr: bool = False,
+    file_name: str = "",
     opened: Callable[[int, int], None] | None = None,
 ) -> Picture:
     """Read the picture in `source`; `name` stands for it in errors and in the notices given to `warn`.
 
     frame: which one to take of several frames or pages, from 1. most: pixels that it may have, None for
-    what can be held or, where libvips reads it by rows, four times that. opened: told of width and height as
-    soon as they are known, before the pixels are read. Raises PictureError for what is not
-    a picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
+    what can be held or, where libvips reads it by rows, four times that. hdr: keep the code of HDR colours,
+    in 16 bits. file_name: of the original, to be kept; that of a path by itself. opened: told of width and
+    height as soon as they are known, before the pixels are read. Raises PictureError for what is not a
+    picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
     opened.
     """
     if isinstance(source, Path):
@@ -52,8 +57,10 @@ def read(
         except OSError as error:
             raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
         with stream:
-            return _read(_rewindable(stream, name), name, warn, frame, most, opened)
-    return _read(_rewindable(source, name), name, warn, frame, most, opened)
+            return _read(
+                _rewindable(stream, name), file_name or source.name, name, warn, frame, most, hdr, opened
+            )
+    return _read(_rewindable(source, name), file_name, name, warn, frame, most, hdr, opened)
 
 
 def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
@@ -68,10 +75,12 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
 
 def _read(
     stream: BinaryIO,
+    file_name: str,
     name: str,
     warn: Warn,
     frame: int | None,
     most: int | None,
+    hdr: bool,
     opened: Callable[[int, int], None] | None,
 ) -> Picture:
     start = stream.tell()
@@ -82,8 +91,15 @@ def _read(
         return open_image(stream, name, formats=(str(image.format),), frame=frame, most=most)
 
     image = open_image(stream, name, warn, frame=frame, most=most)
+    with refusing(name):
+        told = _told(stream, image, file_name, name, warn)
     if huge.takes(image):
-        return _in_srgb(huge.read(stream, image, name, warn), name, warn)
+        picture, orientation = huge.read(stream, image, name, warn, told.beside)
+        if image.format in colour_space.OF_CODES:
+            picture = replace(picture, metadata=replace(picture.metadata, icc=told.icc))
+        picture = gathered.upright(picture, orientation, name, warn)
+        picture = colour_space.settled(picture, told.code, name, warn, hdr=hdr)
+        return value_range.stretched(picture, name, warn)
     if most is None and image.width * image.height > HELD:
         raise PictureError(
             f"{name}: {image.width} x {image.height} pixels are too many to be held; pip install "
@@ -93,37 +109,42 @@ def _read(
         opened(image.width, image.height)
     with loading(image, name, warn):
         deep = read_deep(stream, image, again, name)
-        return _picture(image, deep, name, warn)
+        return _picture(image, deep, told, name, warn, hdr=hdr)
 
 
-def from_pil(image: Image.Image, name: str = "the image", *, warn: Warn = silent) -> Picture:
+def from_pil(
+    image: Image.Image, name: str = "the image", *, warn: Warn = silent, hdr: bool = False
+) -> Picture:
     """Take the picture from a Pillow image, which is left as it was. Raises PictureError as `read` does."""
     check_size(image.width, image.height, name)
     refuse_several(image, name)
     with refusing(name):
-        return _picture(image, _unnarrowed(image, name), name, warn)
+        stream = getattr(image, "fp", None)
+        stream = stream if stream is not None and not stream.closed and stream.seekable() else None
+        at = 0 if stream is None else stream.tell()
+        told = _told(stream, image, "", name, warn)
+        deep = _unnarrowed(image, stream, name)
+        if stream is not None:
+            stream.seek(at)
+        return _picture(image, deep, told, name, warn, hdr=hdr)
 
 
-def _unnarrowed(image: Image.Image, name: str) -> PixelArray | None:
+def _unnarrowed(image: Image.Image, stream: BinaryIO | None, name: str) -> PixelArray | None:
     """Values that Pillow would narrow as it loads an image: of one that it has not loaded, from its file."""
     tiff.check(image, name)
-    stream = getattr(image, "fp", None)
-    if not getattr(image, "tile", None) or stream is None or not stream.seekable():
+    if not getattr(image, "tile", None) or stream is None:
         if by_planes(image):
             raise PictureError(
                 f"{name}: a TIFF in planes, of which Pillow has made noise; give the file instead"
             )
         return grey_values(image)
-    at, page = stream.tell(), image.tell() + 1
+    page = image.tell() + 1
 
     def again() -> ImageFile.ImageFile:
         stream.seek(0)
         return open_image(stream, name, formats=(str(image.format),), frame=page, most=HELD)
 
-    try:
-        return read_deep(stream, again(), again, name)
-    finally:
-        stream.seek(at)
+    return read_deep(stream, again(), again, name)
 
 
 def from_array(array: Any) -> Picture:
@@ -141,48 +162,61 @@ def from_array(array: Any) -> Picture:
     except PictureError as error:
         raise UsageError(str(error)) from error
     pixels, alpha = modes.split(np.array(values, dtype=values.dtype.newbyteorder("=")))
-    return Picture(pixels, alpha)
+    return value_range.stretched(Picture(pixels, alpha), "the array", silent)
 
 
-def _picture(image: Image.Image, deep: PixelArray | None, name: str, warn: Warn) -> Picture:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a file says that Pillow does not hand on, or not once it has loaded the pixels.
+
+    aperture: x, y, width and height of what is shown of them. lying: their orientation, 0 where nothing but
+    EXIF or XMP says so.
+    """
+
+    icc: bytes
+    code: ColourCode | None
+    aperture: tuple[int, int, int, int] | None
+    lying: int
+    beside: Metadata
+
+
+def _told(stream: BinaryIO | None, image: Image.Image, file_name: str, name: str, warn: Warn) -> _Told:
+    """stream: what `image`, not loaded, was opened from; None where that is gone."""
+    icc, code = colour_space.said(stream, image, name, warn)
+    if stream is None:
+        return _Told(icc, code, None, 0, Metadata())
+    aperture, lying, place = None, 0, stream.tell()
+    if image.format == "AVIF":  # of HEIC libheif has heeded both
+        aperture = isobmff.clean_aperture(stream)
+        lying = isobmff.orientation(stream) if isobmff.transforms(stream) else 0
+    beside = gathered.gather(stream, image, file_name, name, warn)
+    stream.seek(place)
+    return _Told(icc, code, aperture, lying, beside)
+
+
+def _picture(
+    image: Image.Image, deep: PixelArray | None, told: _Told, name: str, warn: Warn, *, hdr: bool
+) -> Picture:
     """Join the values of an image, `deep` where they are 16-bit colour, with what it says of itself."""
     if deep is None and is_narrowed(image):
         warn(f"{name}: more than 8 bits a channel, of which 8 were kept; give the values as PNG or an array")
     value = modes.transparent_value(image)
     if not by_planes(image):
         image.load()  # some formats say the rest after their pixels
-    said, orientation = metadata.gather(image, name, warn)
-    if by_planes(image):
-        orientation = 1  # that of the values has been heeded
+    said, orientation = metadata.gather(image, name, warn, told.beside)
+    orientation = 1 if by_planes(image) else told.lying or orientation  # that of planes has been heeded
+    if image.format in colour_space.OF_CODES:
+        said = replace(said, icc=told.icc)
     if deep is None:
         image = modes.plain(image, name, value)
         if image.mode == "CMYK":
             image, said = colour.from_cmyk(said.icc, name, warn)(image), replace(said, icc=b"")
         deep = np.asarray(image)
+    if told.aperture is not None:
+        x, y, width, height = told.aperture
+        deep = deep[y : y + height, x : x + width]
     pixels, alpha = modes.split(deep)
-    picture = _in_srgb(Picture(pixels, alpha, said), name, warn)
-    upright = metadata.turn(picture.pixels, orientation)
-    return replace(
-        picture, pixels=upright, alpha=None if alpha is None else metadata.turn(alpha, orientation)
-    )
-
-
-def _in_srgb(picture: Picture, name: str, warn: Warn) -> Picture:
-    """`picture`, in whose profile's values it is, brought to sRGB; a profile of no use is left out."""
-    icc = picture.metadata.icc
-    if not icc:
-        return picture
-    try:
-        if colour.space(icc) != ("L" if picture.channels == 1 else "RGB"):
-            raise ValueError("it describes other channels")
-        if picture.channels == 1 or picture.bit_depth == 16 or colour.is_srgb(icc):
-            return picture  # littleCMS is asked for 8-bit RGB only
-        pixels = colour.applied(colour.to_srgb, picture.pixels, icc)
-    except ValueError as error:
-        warn(f"{name}: the ICC profile was left out and sRGB taken: {error}")
-        return replace(picture, metadata=replace(picture.metadata, icc=b""))
-    picture = replace(picture, pixels=pixels, original_space=True)
-    if not colour.has_way_back(icc):
-        warn(f"{name}: the ICC profile leads to sRGB but not back; the picture stays in sRGB without it")
-        return replace(picture, metadata=replace(picture.metadata, icc=b""), original_space=False)
-    return picture
+    picture = colour_space.settled(Picture(pixels, alpha, said), told.code, name, warn, hdr=hdr)
+    alpha = None if picture.alpha is None else metadata.turn(picture.alpha, orientation)
+    picture = replace(picture, pixels=metadata.turn(picture.pixels, orientation), alpha=alpha)
+    return value_range.stretched(gathered.upright(picture, orientation, name, warn), name, warn)

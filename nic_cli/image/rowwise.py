@@ -25,6 +25,7 @@ from PIL import TiffImagePlugin, TiffTags
 
 from nic_cli.errors import NicError
 from nic_cli.image import modes
+from nic_cli.image.ancillary import gathered, side_output, ultra_hdr
 from nic_cli.image.metadata import for_tiff
 from nic_cli.image.opening import Warn
 from nic_cli.types import Metadata, Picture, PixelArray
@@ -55,7 +56,8 @@ def write(picture: Picture, stream: BinaryIO, format: str, warn: Warn) -> None:
     elif format == "ppm":
         _write_pnm(blocks, shape, bit_depth, stream)
     elif format == "tiff":
-        _write_tiff(blocks, shape, bit_depth, stream, for_tiff(said, warn))
+        tags = for_tiff(said, warn) | side_output.tiff_tags(gathered.side_of(said), said.exif)
+        _write_tiff(blocks, shape, bit_depth, stream, tags)
     else:
         _write_by_vips(blocks, shape, bit_depth, stream, said, format)
 
@@ -70,6 +72,12 @@ def _blocks(picture: Picture) -> Iterator[PixelArray]:
         yield values.reshape(*values.shape[:2], -1)
 
 
+def with_side_data(jpeg: bytes, said: Metadata) -> bytes:
+    """A finished JPEG that also has the gain map, the resolution, comments and IPTC of `said`."""
+    jpeg = side_output.with_jpeg(jpeg, gathered.side_of(said), said.exif)
+    return ultra_hdr.written(jpeg, said.gain_map) if said.gain_map else jpeg
+
+
 def write_png(
     blocks: Iterable[PixelArray],
     shape: Sequence[int],
@@ -82,10 +90,14 @@ def write_png(
     height, width, channels = shape
     head = struct.pack(">IIBBBBB", width, height, bit_depth, _COLOUR_TYPES[channels], 0, 0, 0)
     stream.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head))
+    if metadata.cicp:
+        stream.write(_chunk(b"cICP", metadata.cicp))
     if metadata.icc:
         stream.write(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(metadata.icc)))
     if metadata.exif:
         stream.write(_chunk(b"eXIf", metadata.exif))
+    for kind, data in side_output.png_chunks(gathered.side_of(metadata), metadata.exif):
+        stream.write(_chunk(kind, data))
     if metadata.xmp:
         stream.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     step, above = channels * bit_depth // 8, np.zeros(width * channels * bit_depth // 8, np.uint8)
@@ -173,6 +185,8 @@ def _write_tiff(
                 directory[tag] = value
                 directory.tagtype[tag] = kind
         for tag, value in said.items():
+            if tag in side_output.TIFF_TYPES:
+                directory.tagtype[tag] = side_output.TIFF_TYPES[tag]
             directory[tag] = value
         directory.save(stream)
         strips.seek(0)
@@ -188,17 +202,21 @@ def _write_by_vips(
     format: str,
 ) -> None:
     readable, writable = os.pipe()
+    carried = Metadata(icc=metadata.icc, exif=metadata.exif, xmp=metadata.xmp)
     with tempfile.TemporaryFile() as file, ThreadPoolExecutor(1) as beside:
         saved = beside.submit(_saved, readable, file.fileno(), format)
         try:
             with os.fdopen(writable, "wb") as pipe:
-                write_png(blocks, shape, bit_depth, pipe, metadata, level=0)
+                write_png(blocks, shape, bit_depth, pipe, carried, level=0)
         except BrokenPipeError:  # libvips gave up, and says why
             saved.result()
             raise NicError(f"the {format} was not finished; choose png") from None
         saved.result()
         file.seek(0)
-        shutil.copyfileobj(file, stream, 1 << 20)
+        if format == "jpeg" and metadata != carried:
+            stream.write(with_side_data(file.read(), metadata))
+        else:
+            shutil.copyfileobj(file, stream, 1 << 20)
 
 
 def _saved(readable: int, target: int, format: str) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from nic_cli.errors import UsageError
-from nic_cli.image import colour, huge, modes, rowwise
+from nic_cli.image import colour, colour_space, huge, modes, rowwise, value_range
+from nic_cli.image.ancillary import gathered, side_output
 from nic_cli.image.metadata import PREFIX
 from nic_cli.image.opening import Warn, silent
 from nic_cli.limits import HELD
@@ -53,6 +54,16 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
     by_rows = _by_rows(picture, format)
     _check(picture, format, by_rows)
     picture = _in_own_space(picture, warn)
+    if picture.top < 65535:
+        if format in _DEEP:
+            picture = value_range.narrowed(picture)
+        else:
+            warn(f"{format.upper()} has 8 bits: 0 to {picture.top} became 0 to 255")
+    if format == "ppm":
+        picture = colour_space.without_profile(picture, warn)
+    if picture.metadata.cicp and format != "png":
+        warn(f"{format.upper()} cannot say that its values are HDR: they will look flat; choose png")
+    _name_left_out(picture.metadata, format, warn)
     if by_rows:
         rowwise.write(picture if format in _DEEP else _in_8_bit(picture), stream, format, warn)
         return
@@ -60,7 +71,17 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
     # Pillow writes in small pieces and reports its own faults as OSError; in memory the two stay apart.
     encoded = io.BytesIO()
     image.save(encoded, format, **_OPTIONS[format] | _embedded(picture.metadata, format, warn))
-    stream.write(encoded.getbuffer())
+    data = encoded.getvalue()
+    stream.write(rowwise.with_side_data(data, picture.metadata) if format == "jpeg" else data)
+
+
+def _name_left_out(said: Metadata, format: str, warn: Warn) -> None:
+    """One notice of all that the format has no place for."""
+    names = side_output.left_out(gathered.side_of(said), format, said.exif)
+    names += ["EXIF"] * (format == "ppm" and bool(said.exif)) + ["XMP"] * (format == "ppm" and bool(said.xmp))
+    names += ["HDR gain map"] * (format != "jpeg" and bool(said.gain_map))
+    if names:
+        warn(f"{format.upper()} has no place for: {', '.join(names)}")
 
 
 def _by_rows(picture: Picture, format: str) -> bool:
@@ -89,9 +110,12 @@ def _check(picture: Picture, format: str, by_rows: bool) -> None:
 def to_pil(picture: Picture, *, warn: Warn = silent) -> Image.Image:
     """Return a Pillow image with ICC, EXIF and XMP in its `info`.
 
-    16-bit grey becomes mode I;16; Pillow has no 16-bit colour or alpha, so these are rounded to 8 bit.
+    16-bit grey becomes mode I;16; Pillow has no 16-bit colour or alpha, so these are rounded to 8 bit, from
+    whatever range they have.
     """
     picture = _in_own_space(picture, warn)
+    if picture.channels == 1 and picture.alpha is None and picture.top < 65535:
+        picture = value_range.narrowed(picture)
     if picture.channels == 3 or picture.alpha is not None:
         picture = _in_8_bit(picture)
     image = Image.fromarray(modes.join(picture.pixels[: picture.height], picture.alpha))

@@ -135,6 +135,8 @@ class Decoder:
         from nic_cli.image.writing import write
 
         name = outputs.spoken(job.target, "standard output")
+        if picture.metadata.lost:
+            console.warn(f"{name}: left out of what is cut or scaled: {', '.join(picture.metadata.lost)}")
         with streams.output(job, preserve=self.run_options.preserve) as stream:
             write(
                 picture, stream, self._format(job.target), warn=lambda text: console.warn(f"{name}: {text}")

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The JSON object of an encoded picture. bpp: of the whole file. seconds: coding and writing."""
+    """The JSON object of an encoded picture. bpp: of the whole file. seconds: coding and writing.
+
+    kept, not_kept: names of what the picture says beside its pixels.
+    """
 
     input: str
     output: str
@@ -37,15 +40,19 @@ class Encoded:
     bpp: float
     tiles: int
     seconds: float
+    kept: list[str]
+    not_kept: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A picture coded and packed, and how long that took."""
+    """A picture coded and packed, how long that took, and names of what it says beside its pixels."""
 
     container: Container
     data: bytes
     seconds: float
+    kept: list[str]
+    not_kept: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Encoder:
     frame: int | None = None
     preview: bool = False
     most: int | None = None  # pixels that a picture may have
+    hdr: bool = False  # whether HDR keeps its code
 
     def rehearse(self, job: Job) -> Report | None:
         """Report what would be done; give None for a picture whose output is there and to be kept."""
@@ -83,6 +91,8 @@ class Encoder:
                 warn=console.warn,
                 frame=self.frame,
                 most=self.most,
+                hdr=self.hdr,
+                file_name=job.source.name if job.source is not None else "",
                 opened=self._prepare if self.alone else None,
             )
         picture = strip(picture, self.strip)
@@ -92,6 +102,7 @@ class Encoder:
         """Encode a picture."""
         from nic_cli import codec
         from nic_cli.container.file import pack
+        from nic_cli.image.ancillary.gathered import kept
 
         model = self._model()
         started = time.monotonic()
@@ -111,7 +122,8 @@ class Encoder:
                 ),
                 self.console.warn,
             )
-        return Coded(container, pack(container), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return Coded(container, pack(container), seconds, kept(picture), list(picture.metadata.lost))
 
     def write(self, job: Job, coded: Coded, console: Console) -> Report:
         """Write the file of a job."""
@@ -150,6 +162,8 @@ class Encoder:
             bpp=round(8 * n_bytes / (header.width * header.height), 6),
             tiles=len(coded.container.tiles),
             seconds=round(seconds, 3),
+            kept=coded.kept,
+            not_kept=coded.not_kept,
         )
         source = outputs.spoken(job.source, "standard input")
         console.detail(

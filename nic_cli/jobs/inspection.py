@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nic_cli.container import file, layout
@@ -12,6 +12,7 @@ from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.printable import printable
+from nic_cli.terminal.file_table import table
 from nic_cli.types import Container
 
 
@@ -31,6 +32,20 @@ class MetadataSizes:
     exif: int
     xmp: int
     preview: int
+    cicp: int
+    gain_map: int
+    resolution: int
+    texts: int
+    iptc: int
+    geo: int
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The file that a picture was read from: its name, or "", and its format."""
+
+    name: str
+    format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,7 @@ class Info:
     bpp: float
     overhead_bytes: int
     metadata: MetadataSizes
+    original: Original | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +78,14 @@ class Extracted:
     bytes: int
 
 
+_KINDS = [layout.ICC, layout.EXIF, layout.XMP, layout.PREVIEW, layout.CICP, layout.GAIN_MAP]
+_KINDS += [layout.RESOLUTION, layout.TEXTS, layout.IPTC, layout.GEO]
+
+
 def describe(container: Container, n_bytes: int) -> Info:
     """Sum up a container that came from a file of `n_bytes`."""
     header = container.header
     sizes = {chunk.kind: len(chunk.data) for chunk in container.chunks}
-    kinds = (layout.ICC, layout.EXIF, layout.XMP, layout.PREVIEW)
     return Info(
         format_version=".".join(map(str, header.version)),
         width=header.width,
@@ -81,28 +100,17 @@ def describe(container: Container, n_bytes: int) -> Info:
         bytes=n_bytes,
         bpp=round(8 * n_bytes / (header.width * header.height), 6),
         overhead_bytes=file.overhead(container),
-        metadata=MetadataSizes(*(sizes.get(kind, 0) for kind in kinds)),
+        metadata=MetadataSizes(*(sizes.get(kind, 0) for kind in _KINDS)),
+        original=_original(container),
     )
 
 
-def table(name: str, said: Info, alpha: int) -> str:
-    """Draw the table for people. alpha: bytes of the lossless alpha plane, 0 if opaque."""
-    colours = {1: "grey", 3: "RGB"}[said.channels]
-    kept = {"ICC": said.metadata.icc, "EXIF": said.metadata.exif, "XMP": said.metadata.xmp}
-    kept |= {"preview": said.metadata.preview}
-    rows = {
-        "picture": f"{said.width} x {said.height}, {colours}, {said.bit_depth} bit",
-        "alpha": f"{alpha:,} bytes" if alpha else "none",
-        "size": f"{said.bytes:,} bytes, {said.bpp:.3f} bits per pixel",
-        "quality": f"q {said.q:.4g}",
-        "realism": f"b {said.b:.4g}",
-        "model": f"{said.model.name} (id {said.model.id})",
-        "tiles": f"{said.tiles} of {said.tile} pixels",
-        "metadata": ", ".join(f"{kind} {n:,} bytes" for kind, n in kept.items() if n) or "none",
-        "overhead": f"{said.overhead_bytes:,} bytes",
-        "format": said.format_version,
-    }
-    return "\n".join([name, *(f"{key:<10} {value}" for key, value in rows.items())])
+def _original(container: Container) -> Original | None:
+    found = next((chunk.data for chunk in container.chunks if chunk.kind == layout.ORIGIN), None)
+    if found is None:
+        return None
+    format, _, name = found.decode("utf-8", "replace").partition("\0")
+    return Original(name, format)
 
 
 def extracting(jobs: list[Job], preview: str, run_options: RunOptions) -> list[Job]:
@@ -121,7 +129,7 @@ def inspect(job: Job, run_options: RunOptions) -> Report:
     container = file.unpack(data)
     said = describe(container, len(data))
     alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
-    return Report(table(outputs.spoken(job.source, "standard input"), said, alpha), said)
+    return Report(table(outputs.spoken(job.source, "standard input"), asdict(said), alpha), said)
 
 
 def extract(job: Job, run_options: RunOptions) -> Report | None:

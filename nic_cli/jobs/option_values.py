@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nic_cli.types import Picture
 
 SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
-STRIPPABLE = ("all", "exif", "xmp", "icc")
+STRIPPABLE = ("all", "exif", "xmp", "icc", "gainmap", "iptc", "text", "geo", "resolution", "name")
 MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
 
 
@@ -101,5 +101,12 @@ def stripped_kinds(given: list[str]) -> frozenset[str]:
     """Read what --strip names. Raises UsageError."""
     kinds = frozenset(kind for text in given for kind in text.split(","))
     for kind in sorted(kinds - set(STRIPPABLE)):
-        raise UsageError(f"--strip: {kind!r} cannot be used: give all, exif, xmp or icc")
+        raise UsageError(f"--strip: {kind!r} cannot be used: give {', '.join(STRIPPABLE)}")
     return kinds
+
+
+def keeps_hdr(given: str | None) -> bool:
+    """Read --hdr. Raises UsageError."""
+    if given not in (None, "keep", "plain"):
+        raise UsageError(f"--hdr: {given!r} cannot be used: give keep or plain")
+    return given == "keep"

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -126,6 +126,15 @@ def coded(load_once: Callable[..., object], pixels: np.ndarray) -> bytes:
     from nic_cli.image.reading import from_array
 
     return pack(codec.encode(from_array(pixels), load_once(None, "auto"), q=2.0, b=0.75))
+
+
+def bare(data: bytes | Path) -> bytes:
+    """A `.nic` without the name of its original, as it was coded from elsewhere."""
+    from nic_cli.container import file, layout
+
+    container = file.unpack(data if isinstance(data, bytes) else data.read_bytes())
+    chunks = tuple(chunk for chunk in container.chunks if chunk.kind != layout.ORIGIN)
+    return file.pack(replace(container, chunks=chunks))
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ import pytest
 
 from .conftest import damaged
 
-ENCODE = "input output model q b width height bytes bpp tiles seconds".split()
+ENCODE = "input output model q b width height bytes bpp tiles seconds kept not_kept".split()
 DECODE = "input output model b width height bytes seconds".split()
 VERIFY = "input ok payload symbols".split()
 INFO = (
-    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes metadata"
+    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes metadata original"
 ).split()
+KINDS = "icc exif xmp preview cicp gain_map resolution texts iptc geo".split()
 
 
 def only(done) -> dict:
@@ -39,6 +40,8 @@ def test_encode(nic, picture):
         "bytes": n_bytes,
         "bpp": round(8 * n_bytes / 3840, 6),
         "tiles": 1,
+        "kept": ["name and format"],
+        "not_kept": [],
     }
 
 
@@ -64,7 +67,8 @@ def test_info(nic, packed, coded):
     assert list(said) == INFO
     assert list(said["model"]) == ["name", "id"]
     assert len(bytes.fromhex(said["model"]["id"])) == 8
-    assert said["metadata"] == {"icc": 0, "exif": 0, "xmp": 0, "preview": 0}
+    assert said["metadata"] == dict.fromkeys(KINDS, 0)
+    assert said["original"] is None
     assert (said["width"], said["height"], said["channels"], said["bit_depth"]) == (80, 48, 3, 8)
     assert (said["bytes"], said["tiles"], said["tile"]) == (len(coded), 1, 1024)
     assert 0 < said["overhead_bytes"] <= 48

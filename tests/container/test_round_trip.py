@@ -30,7 +30,7 @@ def containers(draw):
         original_space=draw(st.booleans()),
     )
     kinds = draw(st.lists(st.sampled_from(sorted(CHUNK_LIMITS)), unique=True))
-    chunks = tuple(Chunk(kind, draw(st.binary(max_size=300))) for kind in kinds)
+    chunks = tuple(Chunk(kind, draw(st.binary(max_size=min(300, CHUNK_LIMITS[kind])))) for kind in kinds)
     n = tile_count(header.width, header.height, header.tile)
     tiles = st.builds(TileStream, st.binary(max_size=200), st.integers(0, 2**32 - 1))
     return Container(header, chunks, tuple(draw(st.lists(tiles, min_size=n, max_size=n))))

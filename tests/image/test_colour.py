@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from skimage import data
 
-from nic_cli.image import colour
+from nic_cli.image import colour, colour_space
+from nic_cli.image.preview import with_preview
 from nic_cli.image.reading import read
 from nic_cli.types import Metadata, Picture
 
@@ -32,20 +37,87 @@ def linear_p3_to_srgb(pixels: np.ndarray) -> np.ndarray:
     return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def test_wide_colours_become_srgb_values():
+def test_wide_colours_stay_under_their_profile_and_become_srgb_where_there_is_no_place_for_one():
     picture = read(png(PHOTO, rgb_profile(P3)))
-    assert picture.original_space and picture.metadata.icc == rgb_profile(P3)
-    assert np.abs(picture.pixels - linear_p3_to_srgb(PHOTO)).max() < 2.5
-    assert np.abs(picture.pixels.astype(int) - PHOTO).max() > 8  # the control: it is not the same picture
+    assert not picture.original_space and picture.metadata.icc == rgb_profile(P3)
+    assert (picture.pixels == PHOTO).all()
+    assert (np.asarray(Image.open(written(picture, "png"))) == PHOTO).all()
+    plain = np.asarray(Image.open(written(picture, "ppm")))
+    assert np.abs(plain - linear_p3_to_srgb(PHOTO)).max() < 2.5
+    assert np.abs(plain.astype(int) - PHOTO).max() > 8  # the control: it is not the same picture
 
 
-def test_they_go_back_to_their_own_space():
-    soft = (PHOTO // 2 + 64).astype(np.uint8)  # no colour that sRGB lacks
-    first = read(png(soft, rgb_profile(P3)))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_lose_their_profile_by_conversion(channels):
+    icc = grey_profile(1.8) if channels == 1 else rgb_profile(P3)
+    deep = PHOTO[:, :, :channels].astype(np.uint16) * 257
+    plain = colour_space.without_profile(Picture(deep, None, Metadata(icc)), warn=pytest.fail)
+    assert plain.metadata.icc == b"" and plain.bit_depth == 16
+    if channels == 3:
+        assert np.abs(plain.pixels / 257 - linear_p3_to_srgb(PHOTO)).max() < 1
+    else:
+        light = (PHOTO[:, :, :1] / 255.0) ** 1.8
+        right = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        assert np.abs(plain.pixels / 65535 - right).max() < 0.002
+
+
+def test_a_curve_alone_goes_to_srgb_and_back():
+    own = rgb_profile(SRGB, gamma=1.8)
+    first = read(png(PHOTO, own))
+    assert first.original_space and np.abs(first.pixels.astype(int) - PHOTO).max() > 8
     out = written(first, "png")
     back = np.asarray(Image.open(out)).astype(int)
-    assert np.abs(back - soft).max() <= 2
-    assert Image.open(out).info["icc_profile"] == rgb_profile(P3)
+    assert np.abs(back - PHOTO).max() <= 4
+    assert Image.open(out).info["icc_profile"] == own
+
+
+def test_a_preview_is_in_srgb():
+    preview = with_preview(read(png(PHOTO, rgb_profile(P3)))).metadata.preview
+    seen = np.asarray(Image.open(io.BytesIO(preview)).convert("RGB")).astype(int)
+    right, own = linear_p3_to_srgb(PHOTO), PHOTO.astype(int)
+    assert np.abs(seen - right).mean() < 0.8 * np.abs(seen - own).mean()
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def coloured(pixels, *chunks):
+    """A PNG with chunks of colour."""
+    data = stream(Image.fromarray(pixels), "PNG").getvalue()
+    return io.BytesIO(data[:33] + b"".join(chunk(*each) for each in chunks) + data[33:])
+
+
+def test_a_gamma_alone_is_brought_to_srgb():
+    light = np.linspace(0, 255, 256).astype(np.uint8)[None].repeat(4, 0)
+    picture = read(coloured(light, (b"gAMA", struct.pack(">I", 100000))))
+    x = light[0] / 255
+    right = 255 * np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
+    assert np.abs(picture.pixels[0, :, 0] - right).max() <= 1 and not picture.metadata.icc
+
+
+def test_a_code_of_wide_colours_becomes_a_profile():
+    data = coloured(PHOTO, (b"cICP", bytes([12, 13, 0, 1])))
+    picture = read(data)
+    assert (picture.pixels == PHOTO).all() and b"Display P3".hex() in picture.metadata.icc.replace(
+        b"\0", b""
+    ).hex()
+    plain = np.asarray(Image.open(written(picture, "ppm"))).astype(int)
+    assert np.abs(plain - PHOTO).max() > 2
+
+
+def test_hdr_is_named_or_kept_under_its_code():
+    said, data = [], coloured(PHOTO, (b"cICP", bytes([9, 16, 0, 1])))
+    assert read(data, "x.png", warn=said.append).metadata.cicp == b""
+    assert said == ["x.png: HDR by PQ, taken for sRGB, which looks flat; --hdr keep keeps it as it is"]
+    data.seek(0)
+    kept = read(data, warn=pytest.fail, hdr=True)
+    assert kept.bit_depth == 16 and kept.metadata.cicp == bytes([9, 16, 0, 1])
+    out = written(kept, "png")
+    assert b"cICP\x09\x10\x00\x01" in out.getvalue() and (read(out, hdr=True).pixels == kept.pixels).all()
+    said.clear()
+    written(kept, "webp", warn=said.append)
+    assert len(said) == 1 and "WEBP cannot say" in said[0]
 
 
 def test_srgb_by_any_name_is_left_alone():
@@ -63,7 +135,7 @@ def test_srgb_by_any_name_is_left_alone():
 
 def test_alpha_is_untouched_by_conversion():
     mask = PHOTO[:, :, :1]
-    picture = read(png(np.concatenate([PHOTO, mask], axis=2), rgb_profile(P3)))
+    picture = read(png(np.concatenate([PHOTO, mask], axis=2), rgb_profile(SRGB, gamma=1.8)))
     assert picture.original_space and (picture.alpha == mask[:, :, 0]).all()
 
 

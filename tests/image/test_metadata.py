@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
 from nic_cli.errors import UsageError
+from nic_cli.image import colour
 from nic_cli.image.metadata import orientation, strip
 from nic_cli.image.reading import from_pil, read
 from nic_cli.image.writing import to_pil
@@ -73,7 +74,7 @@ def test_orientation_said_by_xmp_alone():
 def test_all_kinds_survive_writing_and_reading(format):
     said = Metadata(rgb_profile(), exif(1), XMP)
     again = read(written(Picture(RGB, None, said, original_space=True), format))
-    assert again.metadata == said and again.original_space
+    assert again.metadata == said and not again.original_space  # wide values stay as they are
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff"])
@@ -82,7 +83,7 @@ def test_a_profile_of_3_megabytes_survives(format):
     said = []
     out = written(Picture(RGB, None, Metadata(icc), original_space=True), format, warn=said.append)
     again = read(out, warn=said.append)
-    assert again.metadata.icc == icc and again.original_space and said == []
+    assert again.metadata.icc == icc and not again.original_space and said == []
     assert read(png16(RGB.astype(np.uint16) * 257, iCCP=b"n\0\0" + zlib.compress(icc))).metadata.icc == icc
 
 
@@ -185,7 +186,8 @@ def test_strip_takes_what_is_named(what, left):
 def test_a_picture_stripped_of_its_profile_is_srgb():
     first = read(stream(Image.fromarray(RGB), "PNG", icc_profile=rgb_profile(P3)))
     plain = read(written(strip(first, {"icc"}), "png"))
-    assert (plain.pixels == first.pixels).all() and plain.metadata.icc == b""
+    assert plain.metadata.icc == b""
+    assert (plain.pixels == np.asarray(colour.to_srgb(Image.fromarray(first.pixels), rgb_profile(P3)))).all()
 
 
 def test_later_chunks_of_a_png_are_read():

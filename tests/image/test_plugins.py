@@ -141,7 +141,7 @@ def test_what_exif_says_of_an_upright_jpeg_xl_is_not_believed():
 def test_metadata_of_heic():
     said = {"icc_profile": rgb_profile(P3), "exif": exif(1), "xmp": XMP}
     picture, _ = told(stream(Image.fromarray(SMOOTH), "HEIF", **said).getvalue())
-    assert picture.metadata.icc == rgb_profile(P3) and picture.original_space
+    assert picture.metadata.icc == rgb_profile(P3) and not picture.original_space
     assert picture.metadata.exif == exif(1) and picture.metadata.xmp == XMP
 
 
@@ -209,7 +209,10 @@ def test_jpeg_xl_of_16_bit_keeps_them_or_says_so():
 def test_hdr_and_10_bit_avif_say_what_is_lost():
     picture, said = told(bytes.fromhex(AVIF_10_BIT_PQ))
     assert picture.bit_depth == 8
-    assert len(said) == 2 and "HDR" in said[0] and "8 were kept" in said[1]
+    assert len(said) == 2 and "8 were kept" in said[0] and "HDR by PQ" in said[1]
+    kept = read(io.BytesIO(bytes.fromhex(AVIF_10_BIT_PQ)), hdr=True)
+    assert kept.bit_depth == 16 and kept.metadata.cicp[:2] == bytes((9, 16))
+    assert (kept.pixels == picture.pixels.astype(np.uint16) * 257).all()
 
 
 def test_floating_point_and_animated_jpeg_xl_are_refused():

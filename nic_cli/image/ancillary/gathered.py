@@ -1,0 +1,86 @@
+"""What a file says beside pixels, colours, EXIF and XMP: what `Metadata` keeps of it, and what is lost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import BinaryIO
+
+from PIL import Image
+
+from nic_cli.image.ancillary import gain_map, side_data, side_output, ultra_hdr
+from nic_cli.image.ancillary.gain_claims import without_claim
+from nic_cli.image.ancillary.side_data import SideData
+from nic_cli.image.ancillary.thumbnails import with_size, without_thumbnail
+from nic_cli.image.opening import Warn
+from nic_cli.types import Metadata, Picture
+
+_TITLES = {
+    "icc": "ICC profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "cicp": "HDR code",
+    "gain_map": "gain map",
+    "resolution": "resolution",
+    "texts": "texts",
+    "iptc": "IPTC",
+    "geo": "GeoTIFF tags",
+    "origin": "name and format",
+}
+
+
+def gather(stream: BinaryIO, image: Image.Image, file_name: str, name: str, warn: Warn) -> Metadata:
+    """What is in the file that `image` was opened from and is not loaded of; one notice names what is left.
+
+    file_name: of the original, to be kept, or "".
+    """
+    side = side_data.gather(stream, image, name, warn)
+    lost = [
+        what for what in side_output.not_kept(stream, image) if what != "further frames"
+    ]  # one was asked for
+    if lost:
+        warn(f"{name}: left out: {', '.join(lost)}")
+    found = ultra_hdr.find(stream, image, name, warn)
+    kind = {"MPO": "jpeg", "HEIF": "heic"}.get(str(image.format), str(image.format).lower())
+    origin = f"{kind}\0{file_name}".encode("utf-8", "replace") if file_name else b""
+    raw = side_data.raw_profiles(stream) if image.format == "PNG" else {}
+    exif, xmp = raw.get("exif", b""), raw.get("xmp", b"")
+    return Metadata(exif=exif, xmp=xmp, gain_map=found, origin=origin, lost=tuple(lost), **asdict(side))
+
+
+def upright(picture: Picture, orientation: int, name: str, warn: Warn) -> Picture:
+    """Bring what depends on how pixels lie into line with `picture`, which was turned from `orientation`."""
+    said = picture.metadata
+    side = side_output.turned(side_of(said), orientation, name, warn)
+    said = replace(said, **asdict(side), xmp=without_claim(said.xmp))
+    if said.gain_map and orientation != 1:
+        said = replace(said, gain_map=gain_map.turned(said.gain_map, orientation))
+    if orientation != 1:
+        said = replace(said, exif=resized(said.exif, picture.width, picture.height))
+    return replace(picture, metadata=said)
+
+
+def resized(exif: bytes, width: int, height: int) -> bytes:
+    """EXIF of a picture that is of this size now: without a thumbnail of what it was before."""
+    try:
+        return with_size(without_thumbnail(exif), width, height) if exif else exif
+    except Exception:  # broken in a part that nobody else reads
+        return exif
+
+
+def cut(said: Metadata, width: int, height: int, *, part: bool) -> Metadata:
+    """What is still true of a part of a picture, or of it at another size, of so many pixels now."""
+    gone = ["geo"] + ["gain_map"] * part
+    lost = tuple(_TITLES[field] for field in gone if getattr(said, field))
+    return replace(said, exif=resized(said.exif, width, height), **dict.fromkeys(gone, b""), lost=lost)
+
+
+def side_of(said: Metadata) -> SideData:
+    """The four that outputs have places for."""
+    return SideData(said.resolution, said.texts, said.iptc, said.geo)
+
+
+def kept(picture: Picture) -> list[str]:
+    """Names of what a picture says beside its pixels."""
+    said = picture.metadata
+    names = [title for field, title in _TITLES.items() if getattr(said, field)]
+    return [*names, "alpha"] if picture.alpha is not None else names

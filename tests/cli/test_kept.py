@@ -1,0 +1,101 @@
+"""What a picture says comes back from `nic encode` and `nic decode`, or is named."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.image.pictures import P3, exif, rgb_profile
+from tests.image.routes import chunk
+
+
+@pytest.fixture
+def phone(clean_place, pixels):
+    """A JPEG as phones make them: turned, with a comment, a resolution, a profile and a gain map."""
+    pyvips = pytest.importorskip("pyvips")
+    if not pyvips.type_find("VipsOperation", "uhdrsave"):
+        pytest.skip("this libvips has no Ultra HDR")
+    light = (pixels / 255.0) ** 2.2 * np.linspace(0.5, 4, pixels.shape[1])[None, :, None]
+    image = pyvips.Image.new_from_array(light.astype(np.float32)).copy(interpretation="scrgb")
+    data = image.uhdrsave_buffer(Q=95)
+    said = Image.Exif()
+    said.load(exif(6))
+    at = 2
+    added = b"Exif\0\0" + exif(6)
+    segment = b"\xff\xe1" + (len(added) + 2).to_bytes(2, "big") + added
+    comment = b"\xff\xfe" + (2 + 6).to_bytes(2, "big") + b"a note"
+    Path("phone.jpg").write_bytes(data[:at] + segment + comment + data[at:])
+    return Path("phone.jpg")
+
+
+def test_a_gain_map_comes_back_in_a_jpeg_and_is_named_elsewhere(nic, phone):
+    import pyvips
+
+    said = json.loads(nic("encode", "--json", phone, "-o", "phone.nic").out)
+    assert {"gain map", "texts", "EXIF"} <= set(said["kept"])
+    sizes = json.loads(nic("info", "--json", "phone.nic").out)["metadata"]
+    assert 0 < sizes["gain_map"] < 2000
+    assert nic("decode", "phone.nic", "-o", "back.jpg").code == 0
+    back = pyvips.Image.new_from_file("back.jpg")
+    assert back.get("vips-loader").startswith("uhdr") and (back.width, back.height) == (48, 80)
+    done = nic("decode", "phone.nic", "-o", "back.png")
+    assert "PNG has no place for: HDR gain map" in done.err.decode()
+    assert nic("encode", phone, "--strip", "gainmap", "-o", "bare.nic").code == 0
+    assert json.loads(nic("info", "--json", "bare.nic").out)["metadata"]["gain_map"] == 0
+    done = nic("decode", "phone.nic", "--crop", "8,8,16,16", "-o", "part.jpg")
+    assert "left out of what is cut or scaled: gain map" in done.err.decode()
+
+
+def test_texts_and_resolution_come_back_and_what_is_not_kept_is_named(nic, picture):
+    data = picture.read_bytes()
+    added = chunk(b"pHYs", (11811).to_bytes(4, "big") * 2 + b"\1") + chunk(b"tEXt", b"parameters\0steps 20")
+    picture.write_bytes(data[:33] + added + chunk(b"tIME", bytes(7)) + data[33:])
+    done = nic("encode", "--json", picture)
+    said = json.loads(done.out)
+    assert {"resolution", "texts"} <= set(said["kept"]) and len(said["not_kept"]) == 1
+    assert f"left out: {said['not_kept'][0]}" in done.err.decode()
+    assert nic("decode", "photo.nic", "-o", "back.png").code == 0
+    back = Image.open("back.png")
+    assert back.info["parameters"] == "steps 20" and back.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_info_tells_of_the_original(nic, picture):
+    nic("encode", picture)
+    assert json.loads(nic("info", "--json", "photo.nic").out)["original"] == {
+        "name": "photo.png",
+        "format": "png",
+    }
+    assert "original   photo.png (png)" in nic("info", "photo.nic").lines
+    nic("encode", picture, "--strip", "name", "-f")
+    assert json.loads(nic("info", "--json", "photo.nic").out)["original"] is None
+
+
+def test_every_kind_can_be_stripped(nic, picture):
+    from nic_cli.image.metadata import KINDS
+    from nic_cli.jobs.option_values import STRIPPABLE
+
+    assert STRIPPABLE == ("all", *KINDS)
+    for kind in STRIPPABLE:
+        assert nic("encode", picture, "--strip", kind, "-f").code == 0
+    assert nic("encode", picture, "--strip", "colour", "-f").code == 2
+
+
+def test_wide_colours_are_tagged_or_converted(nic, clean_place, pixels):
+    Image.fromarray(pixels).save("wide.png", icc_profile=rgb_profile(P3))
+    nic("encode", "wide.png", "-q", "6", "-b", "0")
+    nic("decode", "wide.nic", "-o", "back.png")
+    nic("decode", "wide.nic", "-o", "back.ppm")
+    back, plain = Image.open("back.png"), Image.open("back.ppm")
+    assert back.info["icc_profile"] == rgb_profile(P3)
+    from PIL import ImageCms
+
+    srgb = ImageCms.createProfile("sRGB")
+    own = ImageCms.ImageCmsProfile(io.BytesIO(rgb_profile(P3)))
+    right = np.asarray(ImageCms.profileToProfile(back, own, srgb, renderingIntent=1)).astype(int)
+    assert np.abs(right - np.asarray(plain)).mean() < 1
+    assert nic("encode", "wide.png", "--hdr", "much", "-f").code == 2
