@@ -14,7 +14,8 @@ ENCODE = "input output model q b width height bytes bpp tiles seconds kept not_k
 DECODE = "input output model b width height bytes seconds".split()
 VERIFY = "input ok payload symbols".split()
 INFO = (
-    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes metadata original"
+    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes metadata "
+    "original"
 ).split()
 KINDS = "icc exif xmp preview cicp gain_map resolution texts iptc geo".split()
 
