@@ -120,6 +120,14 @@ class Source:
             "refused.",
         ),
     ] = None
+    accept_truncated: Annotated[
+        bool,
+        options.flag(
+            "--accept-truncated",
+            panel=ADVANCED,
+            help="Take what there is of pictures whose end is missing, with a notice.",
+        ),
+    ] = False
     preview: Annotated[
         bool,
         options.flag(
@@ -192,6 +200,7 @@ def encode(
         preview=source.preview,
         most=most,
         hdr=option_values.keeps_hdr(source.hdr),
+        truncated=source.accept_truncated,
     )
     work = encoder.rehearse if run_options.dry_run else encoder
     return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)

@@ -46,17 +46,20 @@ def takes(image: Image.Image) -> bool:
 
 
 def read(
-    stream: BinaryIO, image: Image.Image, name: str, warn: Warn, beside: Metadata
+    stream: BinaryIO, image: Image.Image, name: str, warn: Warn, beside: Metadata, *, truncated: bool
 ) -> tuple[Picture, int]:
     """The picture in `stream`, which is `image` to Pillow, upright; its pixels are `Rows`, not yet in sRGB.
 
-    An alpha that is not opaque is held. beside: what its file says beside ICC, EXIF and XMP. Returns also the
+    An alpha that is not opaque is held. beside: what its file says beside ICC, EXIF and XMP. truncated: take
+    what there is of it. Returns also the
     orientation that it had.
     """
     with refusing(name):
         said, turned = metadata.gather(image, name, warn, beside)
         page = image.tell() if image.format == "TIFF" else None
-        rows = VipsRows(stream, name, page, turned)
+        if truncated:
+            warn(f"{name}: read by rows: what may be missing at its end is black")
+        rows = VipsRows(stream, name, page, turned, truncated=truncated)
         if rows.shape[2] == 4:
             rows.from_cmyk(colour.from_cmyk(said.icc, name, warn))
             said = replace(said, icc=b"")
@@ -69,7 +72,10 @@ class VipsRows:
     turned: the EXIF orientation in which they lie. Colours that were multiplied by alpha libvips has divided.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, page: int | None, turned: int) -> None:
+    def __init__(
+        self, stream: BinaryIO, name: str, page: int | None, turned: int, *, truncated: bool = False
+    ) -> None:
+        self._fail_on = "none" if truncated else "truncated"
         self._name, self._page, self._turned = name, page, turned
         self._data = b""
         try:
@@ -141,7 +147,7 @@ class VipsRows:
         import pyvips
 
         straight = self._turned == 1
-        options: dict[str, Any] = {"access": "sequential" if straight else "random", "fail_on": "truncated"}
+        options: dict[str, Any] = {"access": "sequential" if straight else "random", "fail_on": self._fail_on}
         if self._page is not None:
             options["page"] = self._page
         if self._data:

@@ -105,6 +105,17 @@ def quietly(name: str, warn: Warn) -> Iterator[None]:
 
 
 @contextmanager
+def accepting_truncated() -> Iterator[None]:
+    """Have Pillow take what there is of files cut short: of the whole process, so one thread at a time."""
+    with _globals:
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+@contextmanager
 def loading(image: Image.Image, name: str, warn: Warn) -> Iterator[None]:
     """Turn what is raised while `image` is decoded into PictureError, and what is complained of into notices.
 
@@ -144,4 +155,5 @@ def refusing(name: str) -> Iterator[None]:
 
 def _damaged(name: str, error: Exception) -> str:
     said = " ".join(str(error).partition(" Please ")[0].split()) or type(error).__name__
-    return f"{name}: damaged or cut short ({said}); fetch or export the picture again"
+    more = ", or take what there is with --accept-truncated" if "truncated" in said else ""
+    return f"{name}: damaged or cut short ({said}); fetch or export the picture again{more}"

@@ -18,6 +18,7 @@ from nic_cli.image.ancillary.colour_codes import ColourCode
 from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     Warn,
+    accepting_truncated,
     loading,
     open_image,
     refusing,
@@ -39,6 +40,7 @@ def read(
     frame: int | None = None,
     most: int | None = None,
     hdr: bool = False,
+    truncated: bool = False,
     file_name: str = "",
     opened: Callable[[int, int], None] | None = None,
 ) -> Picture:
@@ -46,21 +48,33 @@ def read(
 
     frame: which one to take of several frames or pages, from 1. most: pixels that it may have, None for
     what can be held or, where libvips reads it by rows, four times that. hdr: keep the code of HDR colours,
-    in 16 bits. file_name: of the original, to be kept; that of a path by itself. opened: told of width and
-    height as soon as they are known, before the pixels are read. Raises PictureError for what is not a
-    picture, damaged, too large, or of several frames with none named, NicError for a file that cannot be
-    opened.
+    in 16 bits. truncated: take what there is of one that is cut short. file_name: of the original, to be
+    kept; that of a path by itself. opened: told of width and height as soon as they are known, before the
+    pixels are read. Raises PictureError for what is not a picture, damaged, too large, or of several frames
+    with none named, NicError for a file that cannot be opened.
     """
+    wanted = _Wanted(frame, most, hdr, truncated, file_name, opened)
     if isinstance(source, Path):
         try:
             stream = source.open("rb")
         except OSError as error:
             raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
         with stream:
-            return _read(
-                _rewindable(stream, name), file_name or source.name, name, warn, frame, most, hdr, opened
-            )
-    return _read(_rewindable(source, name), file_name, name, warn, frame, most, hdr, opened)
+            named = replace(wanted, file_name=file_name or source.name)
+            return _read(_rewindable(stream, name), name, warn, named)
+    return _read(_rewindable(source, name), name, warn, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The options of `read`."""
+
+    frame: int | None
+    most: int | None
+    hdr: bool
+    truncated: bool
+    file_name: str
+    opened: Callable[[int, int], None] | None
 
 
 def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
@@ -73,18 +87,23 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _read(
-    stream: BinaryIO,
-    file_name: str,
-    name: str,
-    warn: Warn,
-    frame: int | None,
-    most: int | None,
-    hdr: bool,
-    opened: Callable[[int, int], None] | None,
-) -> Picture:
+def _read(stream: BinaryIO, name: str, warn: Warn, wanted: _Wanted) -> Picture:
     start = stream.tell()
     stream = io.BytesIO(stream.read()) if start else stream  # Pillow counts from the very beginning
+    try:
+        return _whole(stream, name, warn, wanted)
+    except PictureError as error:
+        if not (wanted.truncated and isinstance(error.__cause__, Exception)):
+            raise
+        stream.seek(0)
+        with accepting_truncated():
+            picture = _whole(stream, name, silent, wanted)
+        warn(f"{name}: cut short: what is missing of it is grey or black")
+        return picture
+
+
+def _whole(stream: BinaryIO, name: str, warn: Warn, wanted: _Wanted) -> Picture:
+    frame, most = wanted.frame, wanted.most
 
     def again() -> ImageFile.ImageFile:
         stream.seek(0)
@@ -92,24 +111,24 @@ def _read(
 
     image = open_image(stream, name, warn, frame=frame, most=most)
     with refusing(name):
-        told = _told(stream, image, file_name, name, warn)
+        told = _told(stream, image, wanted.file_name, name, warn)
     if huge.takes(image):
-        picture, orientation = huge.read(stream, image, name, warn, told.beside)
+        picture, orientation = huge.read(stream, image, name, warn, told.beside, truncated=wanted.truncated)
         if image.format in colour_space.OF_CODES:
             picture = replace(picture, metadata=replace(picture.metadata, icc=told.icc))
         picture = gathered.upright(picture, orientation, name, warn)
-        picture = colour_space.settled(picture, told.code, name, warn, hdr=hdr)
+        picture = colour_space.settled(picture, told.code, name, warn, hdr=wanted.hdr)
         return value_range.stretched(picture, name, warn)
     if most is None and image.width * image.height > HELD:
         raise PictureError(
             f"{name}: {image.width} x {image.height} pixels are too many to be held; pip install "
             "'nic-cli[huge]' reads PNG, JPEG and TIFF by rows"
         )
-    if opened is not None:
-        opened(image.width, image.height)
+    if wanted.opened is not None:
+        wanted.opened(image.width, image.height)
     with loading(image, name, warn):
         deep = read_deep(stream, image, again, name)
-        return _picture(image, deep, told, name, warn, hdr=hdr)
+        return _picture(image, deep, told, name, warn, hdr=wanted.hdr)
 
 
 def from_pil(

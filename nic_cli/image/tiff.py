@@ -17,7 +17,7 @@ from PIL import Image, TiffImagePlugin
 from nic_cli.errors import PictureError
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _COUNT, _PLANES = 256, 257, 258, 262, 274, 277, 284
-_EXTRA, _KIND = 338, 339
+_STRIPS, _TILES, _EXTRA, _KIND = 273, 324, 338, 339
 SIGNED = "signed"
 _KINDS = {2: SIGNED, 3: "floating-point", 5: "complex", 6: "complex"}
 _ADVICE = "convert to 8 or 16 bit first, with black at 0"
@@ -40,6 +40,8 @@ def advise(stream: BinaryIO, name: str) -> None:
         tags.load(stream)
         said = samples_of(tags)
     except Exception:  # Pillow raises what it likes on broken directories, and has refused this file anyway
+        return
+    if not {_STRIPS, _TILES} & set(tags):  # a directory that is cut off
         return
     said.check(name)
     raise PictureError(

@@ -70,6 +70,7 @@ class Encoder:
     preview: bool = False
     most: int | None = None  # pixels that a picture may have
     hdr: bool = False  # whether HDR keeps its code
+    truncated: bool = False  # whether pictures cut short are taken
 
     def rehearse(self, job: Job) -> Report | None:
         """Report what would be done; give None for a picture whose output is there and to be kept."""
@@ -92,6 +93,7 @@ class Encoder:
                 frame=self.frame,
                 most=self.most,
                 hdr=self.hdr,
+                truncated=self.truncated,
                 file_name=job.source.name if job.source is not None else "",
                 opened=self._prepare if self.alone else None,
             )

@@ -60,7 +60,8 @@ def test_texts_and_resolution_come_back_and_what_is_not_kept_is_named(nic, pictu
     assert {"resolution", "texts"} <= set(said["kept"]) and len(said["not_kept"]) == 1
     assert f"left out: {said['not_kept'][0]}" in done.err
     assert nic("decode", "photo.nic", "-o", "back.png").code == 0
-    back = Image.open("back.png")
+    with Image.open("back.png") as back:
+        back.load()
     assert back.info["parameters"] == "steps 20" and back.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
@@ -99,3 +100,20 @@ def test_wide_colours_are_tagged_or_converted(nic, clean_place, pixels):
     right = np.asarray(ImageCms.profileToProfile(back, own, srgb, renderingIntent=1)).astype(int)
     assert np.abs(right - np.asarray(plain)).mean() < 1
     assert nic("encode", "wide.png", "--hdr", "much", "-f").code == 2
+
+
+@pytest.mark.parametrize("cut", [2, 300])
+def test_a_picture_cut_short_is_taken_if_asked(nic, clean_place, pixels, cut):
+    Image.fromarray(pixels).save("cut.jpg", quality=95)
+    data = Path("cut.jpg").read_bytes()
+    Path("cut.jpg").write_bytes(data[:-cut])
+    done = nic("encode", "cut.jpg")
+    assert done.code == 3 and "--accept-truncated" in done.err
+    done = nic("encode", "cut.jpg", "--accept-truncated", "-q", "6", "-b", "0")
+    assert done.code == 0 and "cut.jpg: cut short: what is missing" in done.err
+    nic("decode", "cut.nic")
+    with Image.open("cut.png") as back:
+        apart = np.abs(np.asarray(back).astype(int) - pixels)
+    assert apart[: len(pixels) // 2].mean() < 6
+    Path("words.jpg").write_bytes(b"no picture at all")
+    assert nic("encode", "words.jpg", "--accept-truncated").code == 3

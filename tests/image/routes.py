@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image, features
 
 from nic_cli.image.metadata import turn
-from tests.image.pictures import XMP, exif, png16, stream
+from tests.image.pictures import P3, SRGB, XMP, exif, png16, rgb_profile, stream
 
 Y, X = np.mgrid[:24, :40]
 RGB = np.stack([6 * X, 10 * Y, 250 - 2 * X - 5 * Y], axis=-1).astype(np.uint8)
@@ -142,6 +142,39 @@ def _pngs() -> Iterator[Case]:
         yield Case(f"png turned {turned}", data, turn(RGB, turned))
     data = png16(np.dstack([DEEP, DEEP_ALPHA]), eXIf=exif(6)).getvalue()
     yield Case("png rgba 16 turned 6", data, turn(DEEP, 6), turn(DEEP_ALPHA, 6))
+
+
+def _coloured() -> Iterator[Case]:
+    """Colours that are not sRGB. Right is what the definitions say, not what a library makes of it."""
+    lines = [line.tobytes() for line in RGB]
+    light = RGB / 255
+    right = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    linear = (b"gAMA", struct.pack(">I", 100_000))
+    yield Case("png gamma 1", png(40, 8, 2, lines, linear), (255 * right).round().astype(np.uint8), most=1)
+    grey = (255 * right[:, :, 0]).round().astype(np.uint8)
+    yield Case("png grey gamma 1", png(40, 8, 0, packed(GREY, 8), linear), grey, most=1)
+    deep = np.where(
+        DEEP / 65535 <= 0.0031308, 12.92 * DEEP, 65535 * (1.055 * (DEEP / 65535) ** (1 / 2.4) - 0.055)
+    )
+    data = png16(DEEP, gAMA=linear[1]).getvalue()
+    yield Case("png gamma 1 16", data, deep.round().astype(np.uint16), most=2)
+    for name, chunks in {
+        "gamma of sRGB": [(b"gAMA", struct.pack(">I", 45_455))],
+        "srgb over gamma": [(b"sRGB", b"\0"), linear],
+        "p3 by code": [(b"cICP", bytes((12, 13, 0, 1))), linear],
+        "pq by code": [(b"cICP", bytes((9, 16, 0, 1)))],
+    }.items():
+        yield Case(f"png {name}", png(40, 8, 2, lines, *chunks), RGB)
+    curve = rgb_profile(SRGB, gamma=1.8)
+    light = light**1.8
+    right = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    for format, options in {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}.items():
+        data = saved(RGB, format, icc_profile=curve, **options)
+        yield Case(
+            f"{format.lower()} profile of a curve", data, (255 * right).round().astype(np.uint8), most=2
+        )
+        data = saved(RGB, format, icc_profile=rgb_profile(P3), **options)
+        yield Case(f"{format.lower()} wide profile", data, RGB)
 
 
 def _jpegs() -> Iterator[Case]:
@@ -294,4 +327,4 @@ def _others() -> Iterator[Case]:
 
 
 def cases() -> list[Case]:
-    return [*_pngs(), *_jpegs(), *_tiffs(), *_others()]
+    return [*_pngs(), *_coloured(), *_jpegs(), *_tiffs(), *_others()]
