@@ -11,6 +11,7 @@ from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values, outputs, runner, settings
 from nic_cli.jobs.decoding import OUTPUT_FORMATS, Decoder, suffix_of
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.originals import ORIGINAL, renamed
 
 EXAMPLES = (
     ("nic decode photo.nic", "writes photo.png"),
@@ -40,9 +41,10 @@ class Look:
         str | None,
         options.value(
             "--format",
-            metavar="|".join(OUTPUT_FORMATS),
+            metavar="|".join((*OUTPUT_FORMATS, ORIGINAL)),
             panel=OUTPUT,
-            help="Format of the pictures. Default: that of the output's suffix, else png.",
+            help="Format of the pictures; original: name and format of what was encoded. Default: that of "
+            "the output's suffix, else png.",
         ),
     ] = None
     crop: Annotated[
@@ -90,15 +92,19 @@ def decode(
         device=machine.device, threads=machine.threads, color=reporting.color, offline=offline or None
     )
     b = None if look.realism is None else settings.checked("realism", look.realism, "--realism")
-    if look.format is not None and look.format not in OUTPUT_FORMATS:
-        raise UsageError(f"--format: {look.format!r} cannot be used: give {', '.join(OUTPUT_FORMATS)}")
+    known = (*OUTPUT_FORMATS, ORIGINAL)
+    if look.format is not None and look.format not in known:
+        raise UsageError(f"--format: {look.format!r} cannot be used: give {', '.join(known)}")
+    format = None if look.format == ORIGINAL else look.format
     view, most = option_values.view(look.crop, look.scale), option_values.pixel_limit(look.max_pixels)
     chosen.apply()
-    jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(look.format))
+    jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(format))
     console = run_options.console
+    if look.format == ORIGINAL:
+        jobs = renamed(jobs, console)
     decoder = Decoder(
         b,
-        look.format,
+        format,
         run_options,
         console,
         Models(chosen, console),

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs import manifest, streams
+from nic_cli.jobs import streams
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job, check_free, plan, plan_lines
 from nic_cli.jobs.run_options import RunOptions
+from nic_cli.storage import manifest
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
 from nic_cli.terminal.console import Console

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nic_cli.errors import OutputExists, UsageError
-from nic_cli.jobs.manifest import Line
-from nic_cli.jobs.shard import WHOLE, Shard
 from nic_cli.storage.atomic import is_direct
+from nic_cli.storage.manifest import Line
 from nic_cli.storage.printable import printable
+from nic_cli.storage.shard import WHOLE, Shard
 from nic_cli.storage.tree import folded, inside
 
 STREAM = "-"
@@ -58,7 +58,7 @@ def plan(
         jobs = [Job(source, Path(output) / _swapped(inside, suffix_out)) for source, inside in found]
     else:
         jobs = [_single(found, output, inputs)]
-    _refuse_collisions(jobs)
+    refuse_collisions(jobs)
     return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
 
 
@@ -79,7 +79,7 @@ def plan_lines(
         beside = _swapped(line.source if output is None else Path(output) / place, suffix_out)
         job = Job(line.source, line.target or beside)
         found.setdefault((os.path.realpath(line.source), line.target or beside), (job, place))
-    _refuse_collisions([job for job, _ in found.values()])
+    refuse_collisions([job for job, _ in found.values()])
     return [job for job, place in found.values() if shard.takes(place)]
 
 
@@ -127,7 +127,7 @@ def _swapped(path: Path, suffix: str) -> Path:
     return path.with_suffix(suffix) if path.name else path
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
+def refuse_collisions(jobs: Sequence[Job]) -> None:
     """Raise UsageError where two jobs would write one file, or one would write what another reads."""
     sources = {_key(job.source): job.source for job in jobs if job.source is not None}
     targets: dict[str, Job] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nic_cli.errors import UsageError
-from nic_cli.jobs.shard import WHOLE, Shard, parse
+from nic_cli.storage.shard import WHOLE, Shard, parse
 from nic_cli.terminal.console import Console
 
 

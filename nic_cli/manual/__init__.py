@@ -8,6 +8,7 @@ from pathlib import Path
 
 TOPICS = {
     "archives": "nic(7)",
+    "pictures": "nic(7)",
     "speed": "nic(7)",
     "huge": "nic(7)",
     "effort": "nic(7)",

@@ -117,3 +117,35 @@ def test_a_picture_cut_short_is_taken_if_asked(nic, clean_place, pixels, cut):
     assert apart[: len(pixels) // 2].mean() < 6
     Path("words.jpg").write_bytes(b"no picture at all")
     assert nic("encode", "words.jpg", "--accept-truncated").code == 3
+
+
+def test_an_album_comes_back_as_it_was(nic, clean_place, pixels):
+    Path("album/deep").mkdir(parents=True)
+    image = Image.fromarray(pixels)
+    image.save("album/a.JPEG", quality=95)
+    image.save("album/deep/b.tiff")
+    image.save("album/c.gif")
+    assert nic("encode", "-r", "album", "-o", "packed/").code == 0
+    Path("packed/a.nic").rename("packed/renamed.nic")
+    done = nic("decode", "-r", "packed", "-o", "back/", "--format", "original")
+    found = sorted(path.relative_to("back").as_posix() for path in Path("back").rglob("*.*"))
+    assert (done.code, found) == (0, ["c.png", "deep/b.tiff", "renamed.JPEG"])
+    assert "c.nic: its original was gif, which we do not write: PNG instead" in done.err
+    with Image.open("back/renamed.JPEG") as jpeg, Image.open("back/deep/b.tiff") as tiff:
+        assert (jpeg.format, tiff.format) == ("JPEG", "TIFF")
+    assert nic("decode", "-", "-o", "x.png", "--format", "original", stdin=b"").code == 2
+
+
+def test_a_name_that_leads_elsewhere_leads_nowhere(nic, picture):
+    from dataclasses import replace
+
+    from nic_cli.container import file
+    from nic_cli.types import Chunk
+
+    nic("encode", picture)
+    container = file.unpack(Path("photo.nic").read_bytes())
+    for name in (b"png\0../../photo.png", b"png\0/tmp/photo.png", b"png\0..", b"png\0"):
+        bad = replace(container, chunks=(Chunk(b"orig", name),))
+        Path("photo.nic").write_bytes(file.pack(bad))
+        assert nic("decode", "photo.nic", "-o", "out/", "--format", "original", "-f").code == 0
+        assert [path.name for path in Path("out").iterdir()] == ["photo.png"]

@@ -153,9 +153,8 @@ def _coloured() -> Iterator[Case]:
     yield Case("png gamma 1", png(40, 8, 2, lines, linear), (255 * right).round().astype(np.uint8), most=1)
     grey = (255 * right[:, :, 0]).round().astype(np.uint8)
     yield Case("png grey gamma 1", png(40, 8, 0, packed(GREY, 8), linear), grey, most=1)
-    deep = np.where(
-        DEEP / 65535 <= 0.0031308, 12.92 * DEEP, 65535 * (1.055 * (DEEP / 65535) ** (1 / 2.4) - 0.055)
-    )
+    fine = DEEP / 65535
+    deep = 65535 * np.where(fine <= 0.0031308, 12.92 * fine, 1.055 * fine ** (1 / 2.4) - 0.055)
     data = png16(DEEP, gAMA=linear[1]).getvalue()
     yield Case("png gamma 1 16", data, deep.round().astype(np.uint16), most=2)
     for name, chunks in {

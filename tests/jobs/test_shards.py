@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nic_cli.errors import UsageError
-from nic_cli.jobs.manifest import Line, parse
 from nic_cli.jobs.plan import plan, plan_lines
-from nic_cli.jobs.shard import WHOLE, Shard
-from nic_cli.jobs.shard import parse as parse_shard
+from nic_cli.storage.manifest import Line, parse
+from nic_cli.storage.shard import WHOLE, Shard
+from nic_cli.storage.shard import parse as parse_shard
 
 PLACES = [Path(f"folder {n % 7}/picture {n}.png") for n in range(2000)]
 

@@ -1,0 +1,49 @@
+"""`nic decode --format original`: pictures under the names, and in the formats, that they were read from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from nic_cli.container import layout
+from nic_cli.container.file import read_opening
+from nic_cli.errors import NicError, UsageError
+from nic_cli.jobs.plan import Job, refuse_collisions
+from nic_cli.storage.printable import printable
+from nic_cli.terminal.console import Console
+
+ORIGINAL = "original"
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "ppm": ".ppm"}
+
+
+def renamed(jobs: list[Job], console: Console) -> list[Job]:
+    """The jobs of decoding, each with the name of its original as target.
+
+    A file that was renamed since keeps its new name. What has a format that we do not write becomes PNG, with
+    a notice. Raises UsageError where standard input or output is meant, or two would have one name.
+    """
+    if any(job.source is None or job.target is None for job in jobs):
+        raise UsageError("--format original: files alone have names; name a format for a stream")
+    found = [replace(job, target=_target(job.source, job.target, console)) for job in jobs]  # type: ignore[arg-type]
+    refuse_collisions(found)
+    return found
+
+
+def _target(source: Path, target: Path, console: Console) -> Path:
+    try:
+        with source.open("rb") as stream:
+            chunks = read_opening(stream)[1]
+    except (NicError, OSError):  # told of when it is decoded
+        return target
+    said = next((chunk.data for chunk in chunks if chunk.kind == layout.ORIGIN), b"")
+    format, _, name = said.decode("utf-8", "replace").partition("\0")
+    original = Path(Path(name).name)  # nothing of a folder, whatever a file may say
+    if format not in _SUFFIXES:
+        if format:
+            console.warn(
+                f"{printable(source)}: its original was {format}, which we do not write: PNG instead"
+            )
+        return target
+    suffix = original.suffix or _SUFFIXES[format]
+    kept = target.stem in (original.stem, original.name) and original.name
+    return target.with_name(original.name if kept else target.stem + suffix)
