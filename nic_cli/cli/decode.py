@@ -101,7 +101,7 @@ def decode(
     jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(format))
     console = run_options.console
     if look.format == ORIGINAL:
-        jobs = renamed(jobs, console)
+        jobs = renamed(jobs, output, console)
     decoder = Decoder(
         b,
         format,

@@ -16,7 +16,7 @@ ORIGINAL = "original"
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "ppm": ".ppm"}
 
 
-def renamed(jobs: list[Job], console: Console) -> list[Job]:
+def renamed(jobs: list[Job], output: str | None, console: Console) -> list[Job]:
     """The jobs of decoding, each with the name of its original as target.
 
     A file that was renamed since keeps its new name. What has a format that we do not write becomes PNG, with
@@ -24,6 +24,8 @@ def renamed(jobs: list[Job], console: Console) -> list[Job]:
     """
     if any(job.source is None or job.target is None for job in jobs):
         raise UsageError("--format original: files alone have names; name a format for a stream")
+    if output is not None and [job.target for job in jobs] == [Path(output)] and not Path(output).is_dir():
+        raise UsageError(f"--format original names the file itself: give a folder, -o {printable(output)}/")
     found = [replace(job, target=_target(job.source, job.target, console)) for job in jobs]  # type: ignore[arg-type]
     refuse_collisions(found)
     return found
@@ -40,9 +42,7 @@ def _target(source: Path, target: Path, console: Console) -> Path:
     original = Path(Path(name).name)  # nothing of a folder, whatever a file may say
     if format not in _SUFFIXES:
         if format:
-            console.warn(
-                f"{printable(source)}: its original was {format}, which we do not write: PNG instead"
-            )
+            console.warn(f"{printable(source)}: its original was {format}, which we do not write: now PNG")
         return target
     suffix = original.suffix or _SUFFIXES[format]
     kept = target.stem in (original.stem, original.name) and original.name

@@ -130,10 +130,11 @@ def test_an_album_comes_back_as_it_was(nic, clean_place, pixels):
     done = nic("decode", "-r", "packed", "-o", "back/", "--format", "original")
     found = sorted(path.relative_to("back").as_posix() for path in Path("back").rglob("*.*"))
     assert (done.code, found) == (0, ["c.png", "deep/b.tiff", "renamed.JPEG"])
-    assert "c.nic: its original was gif, which we do not write: PNG instead" in done.err
+    assert "c.nic: its original was gif, which we do not write: now PNG" in done.err
     with Image.open("back/renamed.JPEG") as jpeg, Image.open("back/deep/b.tiff") as tiff:
         assert (jpeg.format, tiff.format) == ("JPEG", "TIFF")
     assert nic("decode", "-", "-o", "x.png", "--format", "original", stdin=b"").code == 2
+    assert nic("decode", "packed/c.nic", "-o", "x.png", "--format", "original").code == 2
 
 
 def test_a_name_that_leads_elsewhere_leads_nowhere(nic, picture):
