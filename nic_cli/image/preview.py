@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from nic_cli.image import colour, modes
+from nic_cli.image.ancillary import profiles
 from nic_cli.types import Picture, PixelArray
 
 SIDE = 256  # pixels along the longer side, at most: what file managers ask for first
@@ -32,7 +34,8 @@ def _made(picture: Picture) -> bytes:
         blocks.append(_means(rows.reshape(*rows.shape[:2], -1), factor))
     white = 255 if picture.bit_depth == 8 else 65535
     small = np.rint(np.concatenate(blocks) * (255 / white)).astype(np.uint8)
-    image = Image.fromarray(_in_srgb(small, picture) if small.shape[2] > 1 else small[:, :, 0])
+    small = _in_srgb(small, picture)
+    image = Image.fromarray(small if small.shape[2] > 1 else small[:, :, 0])
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     packed = io.BytesIO()
     image.save(packed, "WEBP", quality=QUALITY, method=4)
@@ -40,15 +43,18 @@ def _made(picture: Picture) -> bytes:
 
 
 def _in_srgb(small: NDArray[np.uint8], picture: Picture) -> NDArray[np.uint8]:
-    """Colours [h, w, 3 or 4] of a picture under a profile, as viewers without one show them."""
+    """Values [h, w, 1..4] of a picture under a profile, as viewers without one show them."""
     icc = b"" if picture.original_space else picture.metadata.icc
-    if not icc:
-        return small
+    count = picture.channels
+    colours: Any = np.ascontiguousarray(small[:, :, :count])
     try:
-        colours = colour.applied(colour.to_srgb, np.ascontiguousarray(small[:, :, :3]), icc)
-    except ValueError:
+        if icc and count == 1:
+            colours = profiles.grey_to_srgb(colours, icc)
+        elif icc:
+            colours = colour.applied(colour.to_srgb, colours, icc)
+    except ValueError:  # as they are, then
         return small
-    return np.concatenate((colours, small[:, :, 3:]), 2)
+    return np.concatenate((colours, small[:, :, count:]), 2)
 
 
 def _means(values: PixelArray, side: int) -> NDArray[np.float64]:

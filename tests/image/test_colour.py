@@ -78,6 +78,14 @@ def test_a_preview_is_in_srgb():
     assert np.abs(seen - right).mean() < 0.8 * np.abs(seen - own).mean()
 
 
+def test_a_grey_preview_is_in_srgb_too():
+    linear = np.arange(256, dtype=np.uint8)[None].repeat(64, 0)
+    for pixels in (linear, np.dstack([linear, linear | 1])):
+        preview = with_preview(read(png(pixels, grey_profile(1.0)))).metadata.preview
+        seen = np.asarray(Image.open(io.BytesIO(preview)).convert("L")).astype(int)
+        assert seen[32, 64] == pytest.approx(137, abs=6)  # a quarter of the light
+
+
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
