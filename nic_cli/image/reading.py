@@ -141,7 +141,12 @@ def from_pil(
         stream = getattr(image, "fp", None)
         stream = stream if stream is not None and not stream.closed and stream.seekable() else None
         at = 0 if stream is None else stream.tell()
-        told = _told(stream, image, "", name, warn)
+        told = _told(stream, image, "", name, silent)
+        if said := gathered.titles(
+            told.beside
+        ):  # whoever took metadata out of `info` must find none in the file
+            warn(f"{name}: {', '.join(said)} are taken of files only: give the file")
+        told = replace(told, beside=Metadata())
         deep = _unnarrowed(image, stream, name)
         if stream is not None:
             stream.seek(at)

@@ -8,12 +8,14 @@ import re
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from nic_cli.errors import PictureError
 from nic_cli.image import huge
 from nic_cli.image.reading import from_pil, read
 from nic_cli.types import Metadata
-from tests.image.routes import Case, cases
+from tests.image.pictures import stream
+from tests.image.routes import RGB, Case, cases
 
 CASES = cases()
 
@@ -115,6 +117,18 @@ def test_every_file_is_what_it_is_by_every_route(route, tmp_path, monkeypatch):
 def test_the_table_finds_a_reader_that_forgets_something(place, fault, tmp_path, monkeypatch):
     monkeypatch.setattr(place, fault)
     assert any(wrong(by_path, case, tmp_path, monkeypatch) for case in CASES)
+
+
+def test_a_pillow_image_brings_what_its_info_says_and_no_more():
+    notes = PngInfo()
+    notes.add_text("note", "private")
+    data = stream(Image.fromarray(RGB), "PNG", pnginfo=notes, dpi=(300, 300))
+    said, image = [], Image.open(data)
+    image.info.clear()
+    picture = from_pil(image, warn=said.append)
+    assert picture.metadata == Metadata() and len(said) == 1 and "resolution, texts" in said[0]
+    data.seek(0)
+    assert read(data).metadata.texts and read(io.BytesIO(data.getvalue())).metadata.resolution
 
 
 def test_a_loaded_image_is_refused_as_its_file_is_or_has_the_same_shape():

@@ -34,9 +34,8 @@ def gather(stream: BinaryIO, image: Image.Image, file_name: str, name: str, warn
     file_name: of the original, to be kept, or "".
     """
     side = side_data.gather(stream, image, name, warn)
-    lost = [
-        what for what in side_output.not_kept(stream, image) if what != "further frames"
-    ]  # one was asked for
+    lost = side_output.not_kept(stream, image)
+    lost = [what for what in lost if what != "further frames"]  # one was asked for
     if lost:
         warn(f"{name}: left out: {', '.join(lost)}")
     found = ultra_hdr.find(stream, image, name, warn)
@@ -81,6 +80,10 @@ def side_of(said: Metadata) -> SideData:
 
 def kept(picture: Picture) -> list[str]:
     """Names of what a picture says beside its pixels."""
-    said = picture.metadata
-    names = [title for field, title in _TITLES.items() if getattr(said, field)]
+    names = titles(picture.metadata)
     return [*names, "alpha"] if picture.alpha is not None else names
+
+
+def titles(said: Metadata) -> list[str]:
+    """Names of what is there."""
+    return [title for field, title in _TITLES.items() if getattr(said, field)]
