@@ -94,8 +94,12 @@ def info(data: bytes | BinaryIO) -> Header:
 
 
 def _container(data: bytes | BinaryIO, *, whole: bool) -> Container:
+    from nic_cli import bounded
     from nic_cli.container import file
+    from nic_cli.limits import MAX_FILE
 
     if isinstance(data, bytes):
         return file.unpack(data)
-    return file.unpack(data.read()) if whole or not data.seekable() else file.unpack_lazily(data)
+    if whole or not data.seekable():
+        return file.unpack(bounded.read(data, MAX_FILE))
+    return file.unpack_lazily(data)

@@ -8,6 +8,8 @@ HELD = 1 << 28
 """Pixels of a picture in memory: a gigabyte with its alpha."""
 MOST = 1 << 30
 """Pixels of one that goes by rows, unless the user says otherwise: some minutes of work."""
+MAX_FILE = 1 << 30
+"""Bytes of a `.nic` file: far above any picture that a header may declare; ends endless streams."""
 SIDE = 1 << 20
 """Pixels along a side: the most that the container can declare."""
 SEARCH_STEPS = (0, 0, 15, 25, 40, 60, 100, 160, 300, 500)

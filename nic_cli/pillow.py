@@ -15,9 +15,11 @@ from typing import IO, Any, BinaryIO, cast
 from PIL import Image, ImageFile
 
 import nic_cli
+from nic_cli import bounded
 from nic_cli.container import file, layout
 from nic_cli.container.layout import SIGNATURE
 from nic_cli.errors import NicError, UsageError
+from nic_cli.limits import MAX_FILE
 from nic_cli.types import Header
 
 FORMAT = "NIC"
@@ -100,7 +102,7 @@ class NicImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise ValueError("the .nic file was closed before it was decoded; call load() first")
         self.fp.seek(0)
-        return self.fp.read()
+        return bounded.read(self.fp, MAX_FILE)
 
 
 def register() -> None:

@@ -105,7 +105,9 @@ def overhead(container: Container) -> int:
 
 
 def _opening(container: Container) -> Opening:
-    return Opening(container.header, len(container.chunks), tuple(map(_entry, container.tiles)))
+    tiles = container.tiles
+    entries = tiles.entries if isinstance(tiles, _Tiles) else tuple(map(_entry, tiles))
+    return Opening(container.header, len(container.chunks), entries)
 
 
 def _entry(tile: TileStream) -> TileEntry:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
+from nic_cli import bounded
 from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.image import colour, colour_space, huge, metadata, modes, tiff, value_range
 from nic_cli.image.ancillary import gathered, isobmff
@@ -81,7 +82,7 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
     if stream.seekable():
         return stream
     with refusing(name):
-        data = stream.read(_MAX_STREAM + 1)
+        data = bounded.read(stream, _MAX_STREAM)
     if len(data) > _MAX_STREAM:
         raise PictureError(f"{name}: over {_MAX_STREAM} bytes and no end; give a file instead")
     return io.BytesIO(data)

@@ -11,6 +11,7 @@ from nic_cli.jobs import outputs, streams
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job
 from nic_cli.jobs.run_options import RunOptions
+from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.file_table import table
 from nic_cli.types import Container
@@ -125,11 +126,21 @@ def inspect(job: Job, run_options: RunOptions) -> Report:
     """Report what the file of a job says of itself, all checksums but those of its symbols checked."""
     if run_options.dry_run:
         return outputs.planned(job)
-    data = streams.read_nic(job.source)
-    container = file.unpack(data)
-    said = describe(container, len(data))
+    container, n_bytes = _checked(job.source)
+    said = describe(container, n_bytes)
     alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
     return Report(table(outputs.spoken(job.source, "standard input"), asdict(said), alpha), said)
+
+
+def _checked(source: Path | None) -> tuple[Container, int]:
+    """A container and its bytes, each tile read and checked, and of a file only one at a time held."""
+    if source is None or is_direct(source):
+        data = streams.read_nic(source)
+        return file.unpack(data), len(data)
+    container = file.unpack_lazily(source.open("rb"), owned=True)
+    for number in range(len(container.tiles)):
+        container.tiles[number]
+    return container, source.stat().st_size
 
 
 def extract(job: Job, run_options: RunOptions) -> Report | None:

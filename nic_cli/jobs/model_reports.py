@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nic_cli import bounded
 from nic_cli.errors import ModelError
 from nic_cli.jobs import pull_report
 from nic_cli.jobs.pull_report import Hash
@@ -181,7 +182,7 @@ def _licence(place: Place) -> str | None:
         return place.entry.licence
     try:
         with (place.folder / CARD).open("rb") as stream:
-            return licence_of(stream.read(LIMITS[CARD]).decode("utf-8", "replace"))
+            return licence_of(bounded.read(stream, LIMITS[CARD]).decode("utf-8", "replace"))
     except OSError:
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nic_cli import bounded
 from nic_cli.errors import ModelError
 from nic_cli.types import Header
 from nic_cli.zoo import directories, pins
@@ -99,7 +100,7 @@ def _stated_name(place: Place) -> object:
         return place.entry.name
     try:
         with (place.folder / CONFIG).open("rb") as stream:
-            config = json.loads(stream.read(LIMITS[CONFIG]))
+            config = json.loads(bounded.read(stream, LIMITS[CONFIG]))
     except (OSError, ValueError, RecursionError):
         return None
     return config.get("name") if isinstance(config, dict) else None

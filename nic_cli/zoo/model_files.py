@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from nic_cli import bounded
 from nic_cli.errors import ModelError
 from nic_cli.zoo.pins import pins_of
 from nic_cli.zoo.registry import CONFIG, LIMITS, WEIGHTS, File
@@ -78,7 +79,7 @@ def present(folder: Path) -> list[str]:
 def _bytes(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as stream:
-            data = stream.read(limit + 1)
+            data = bounded.read(stream, limit)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}: the model folder is not complete") from None
     if len(data) > limit:

@@ -1,0 +1,38 @@
+"""Bytes from outside, up to a limit, in memory that grows with what comes."""
+
+from __future__ import annotations
+
+import os
+from typing import IO
+
+PIECE = 1 << 20
+
+
+def read(stream: IO[bytes], limit: int) -> bytes:
+    """All that is left of `stream`, or `limit` + 1 bytes of what is longer: whoever asks knows it by that.
+
+    Python's own read(limit + 1) takes that much memory before the first byte is there.
+    """
+    size = _size(stream)
+    if size is not None:  # of a file: in one go, and once more for what was added meanwhile
+        data = stream.read(min(size, limit) + 1)
+        if len(data) <= min(size, limit):
+            return data
+    else:
+        data = b""
+    pieces, left = [data], limit + 1 - len(data)
+    while left > 0 and (piece := stream.read(min(PIECE, left))):
+        pieces.append(piece)
+        left -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _size(stream: IO[bytes]) -> int | None:
+    """Bytes from where a regular file stands to its end; None for pipes and the like."""
+    try:
+        if stream.seekable():
+            at = stream.tell()
+            return max(0, os.fstat(stream.fileno()).st_size - at)
+    except (AttributeError, OSError, ValueError):  # in memory, or no file of the system
+        pass
+    return None
