@@ -129,21 +129,25 @@ def files(
     csv: Path | None,
     html: Path | None,
     open_: Callable[[Path], Picture],
-) -> Iterator[tuple[Path, str]]:
-    """The files that were asked for, each as (path, text), made as they are taken."""
+) -> Iterator[tuple[Path, Callable[[], str]]]:
+    """The files that were asked for, each as (path, what makes its text)."""
     if json is not None:
-        yield json, to_json(result.run, result.rows)
+        yield json, lambda: to_json(result.run, result.rows)
     if csv is not None:
-        yield csv, to_csv(result.run, result.rows)
+        yield csv, lambda: to_csv(result.run, result.rows)
     if html is not None:
-        from nic_cli.bench.report import Quantity, render
-        from nic_cli.bench.scenes import scenes
+        yield html, lambda: _page(result, open_)
 
-        shown = [METRICS[name] for name in result.run.metrics]
-        quantities = [Quantity(m.name, m.title, m.unit, m.higher_is_better) for m in shown]
-        pictures = scenes(result.inputs, result.codecs, result.rows, result.run.anchor, result.metrics, open_)
-        deltas = {metric: {c: str(d) for c, d in of.items()} for metric, of in result.deltas.items()}
-        yield html, render(result.run, result.rows, result.curves, quantities, list(pictures), deltas)
+
+def _page(result: Result, open_: Callable[[Path], Picture]) -> str:
+    from nic_cli.bench.report import Quantity, render
+    from nic_cli.bench.scenes import scenes
+
+    shown = [METRICS[name] for name in result.run.metrics]
+    quantities = [Quantity(m.name, m.title, m.unit, m.higher_is_better) for m in shown]
+    pictures = scenes(result.inputs, result.codecs, result.rows, result.run.anchor, result.metrics, open_)
+    deltas = {metric: {c: str(d) for c, d in of.items()} for metric, of in result.deltas.items()}
+    return render(result.run, result.rows, result.curves, quantities, list(pictures), deltas)
 
 
 def _models(request: BenchRequest, warn: Say) -> list[Model]:

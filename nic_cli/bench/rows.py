@@ -86,5 +86,11 @@ def to_csv(run: Run, rows: Iterable[Row]) -> str:
     names = list(Row("", "", 1, 1, "", "").flat(run.metrics))
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row.flat(run.metrics) for row in rows)
+    for row in rows:
+        writer.writerow({key: _inert(value) for key, value in row.flat(run.metrics).items()})
     return text.getvalue()
+
+
+def _inert(value: object) -> object:
+    """Text that no spreadsheet takes for a formula; names of pictures may be any."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") and value else value

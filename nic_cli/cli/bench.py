@@ -10,8 +10,9 @@ import typer
 
 from nic_cli.cli import options
 from nic_cli.cli.options import COMMON, OUTPUT
-from nic_cli.errors import OutputExists, UsageError
+from nic_cli.errors import NicError, OutputExists, UsageError
 from nic_cli.jobs import outputs
+from nic_cli.storage.atomic import put
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import bench_tables
 from nic_cli.terminal.console import Console, complain
@@ -171,15 +172,18 @@ def bench(
     for row in result.failures:
         complain(f"{row.picture}: {row.curve} {row.setting}: {row.error}")
     console.result(bench_tables.text(result))
-    for path, data in command.files(
+    failed = False
+    for path, made in command.files(
         result, json=written.json_file, csv=written.csv_file, html=written.html_file, open_=opened
     ):
-        from nic_cli.storage.atomic import replacing
-
-        with replacing(path) as stream:
-            stream.write(data.encode())
-        console.say(f"{printable(path)} written")
-    return 1 if result.failures or result.run.unreadable else 0
+        try:
+            # Names of files may be no text: what is none is escaped.
+            put(path, made().encode("utf-8", "backslashreplace"))
+            console.say(f"{printable(path)} written")
+        except NicError as error:  # the other reports are to be had all the same
+            complain(str(error))
+            failed = True
+    return 1 if failed or result.failures or result.run.unreadable else 0
 
 
 def _pictures(folder: Path, recursive: bool, limit: int | None) -> list[Path]:

@@ -43,8 +43,8 @@ class Look:
             "--format",
             metavar="|".join((*OUTPUT_FORMATS, ORIGINAL)),
             panel=OUTPUT,
-            help="Format of the pictures; original: name and format of what was encoded. Default: that of "
-            "the output's suffix, else png.",
+            help="Format of the pictures; original: that of what was encoded, and its name, or PNG of what "
+            "we do not write. Default: that of the output's suffix, else png.",
         ),
     ] = None
     crop: Annotated[

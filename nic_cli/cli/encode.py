@@ -96,8 +96,8 @@ class Source:
             "--strip",
             metavar="all|exif|xmp|icc|...",
             panel=OUTPUT,
-            help="Leave metadata out: all, exif, xmp, icc, gainmap, iptc, text, geo, resolution, name (of "
-            "the file); may be repeated. Default: keep all.",
+            help="Leave metadata out: all, gps, exif, xmp, icc, gainmap, iptc, text, geo, resolution, name "
+            "(of the file); may be repeated. Default: keep all.",
         ),
     ] = None
     hdr: Annotated[

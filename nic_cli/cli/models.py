@@ -179,7 +179,7 @@ def push(
     from nic_cli.zoo.model_folder import parsed
     from nic_cli.zoo.registry import CARD, Entry
 
-    files = read_files(place.folder, present(place.folder))
+    files = read_files(place.folder, present(place.folder), own=True)
     parts = parsed(files, place.folder)
     licence = licence_of(files.get(CARD, b"").decode("utf-8", "replace"))
     if licence is None:

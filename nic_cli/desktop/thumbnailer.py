@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nic_cli.storage.atomic import put
 from nic_cli.terminal.failures import guarded
 
 
@@ -26,7 +27,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)
     given = parser.parse_args(arguments)
-    given.output.write_bytes(thumbnail(given.input, max(1, given.size)))
+    put(given.output, thumbnail(given.input, max(1, given.size)), links=False)
     return 0
 
 
@@ -34,7 +35,8 @@ def thumbnail(path: Path, size: int) -> bytes:
     """Make a PNG of the picture, at most `size` pixels a side. Raises OSError, NicError."""
     import nic_cli
     from nic_cli.container import file, layout
-    from nic_cli.image.opening import open_image, refusing
+    from nic_cli.image.opening import refusing
+    from nic_cli.image.preview import open_preview
 
     with path.open("rb") as stream:
         header, chunks = file.read_opening(stream)
@@ -45,7 +47,7 @@ def thumbnail(path: Path, size: int) -> bytes:
             scale = next((scale for scale in (8, 4, 2) if scale * size <= longest), 1)
             image = nic_cli.decode(stream, scale=scale)
         else:
-            image = open_image(io.BytesIO(preview), "the preview", formats=("WEBP",))
+            image = open_preview(preview)
     made = io.BytesIO()
     with refusing("the preview"):
         image.thumbnail((size, size), reducing_gap=None)  # with a gap, not for 16-bit grey

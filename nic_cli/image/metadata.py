@@ -16,6 +16,7 @@ from PIL import Image
 
 from nic_cli.errors import UsageError
 from nic_cli.image import colour_space, tiff
+from nic_cli.image.ancillary.exif_stripping import GPS, RESOLUTION, TEXTS, without_tags
 from nic_cli.image.opening import MAX_ITEM, Warn, silent
 from nic_cli.image.plugins import is_upright
 from nic_cli.types import Metadata, Picture, PixelArray
@@ -26,7 +27,8 @@ _ORIENTATION = 0x0112
 _XMP_REST = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])")
 # What a TIFF's own directory says about the picture rather than about how its pixels are stored.
-_DESCRIPTIVE = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
+DESCRIPTIVE = [269, 270, 271, 272, 282, 283, 285, 296, 297, 305, 306, 315, 316, 18246, 18249, 33432]
+DESCRIPTIVE += [40091, 40092, 40093, 40094, 40095]  # those of Windows
 NONE = Metadata()
 _EXIF_IFD, _GPS_IFD, _XMP, _ICC = 0x8769, 0x8825, 700, 34675
 
@@ -126,6 +128,8 @@ KINDS = {
     "name": "origin",
 }
 """What can be left out, by the name of --strip, and where it stands in `Metadata`."""
+_OF_EXIF = {"text": TEXTS, "resolution": RESOLUTION, "gps": GPS}
+"""What of that stands in EXIF too."""
 
 
 def strip(picture: Picture, what: Collection[str]) -> Picture:
@@ -134,14 +138,20 @@ def strip(picture: Picture, what: Collection[str]) -> Picture:
     Without a profile, a picture is plain sRGB from here on, and so become its values. Raises UsageError for
     other names.
     """
-    unknown = set(what) - {"all", *KINDS}
+    unknown = set(what) - {"all", "gps", *KINDS}
     if unknown:
-        names = ", ".join(("all", *KINDS))
+        names = ", ".join(("all", "gps", *KINDS))
         raise UsageError(f"cannot strip {', '.join(sorted(unknown))}; choose from {names}")
     gone: dict[str, Any] = {field: b"" for kind, field in KINDS.items() if kind in what or "all" in what}
     if "icc" in gone and not picture.original_space:
         picture = colour_space.without_profile(picture, silent)
     kept = replace(picture.metadata, **gone)
+    tags = [tag for kind in what for tag in _OF_EXIF.get(kind, ())]
+    if tags and kept.exif:
+        try:
+            kept = replace(kept, exif=without_tags(kept.exif, tags))
+        except (ValueError, struct.error):  # nobody can tell what stands in it
+            kept = replace(kept, exif=b"")
     return replace(picture, metadata=kept, original_space=picture.original_space and bool(kept.icc))
 
 
@@ -174,14 +184,28 @@ def for_tiff(metadata: Metadata, warn: Warn) -> dict[int, Any]:
 
 def _descriptive(found: Image.Exif) -> Image.Exif:
     kept = Image.Exif()
-    for tag in _DESCRIPTIVE:
+    for tag in DESCRIPTIVE:
         if tag in found:
-            kept[tag] = found[tag]
+            kept[tag] = _unchanged(found[tag])
     for directory in (_EXIF_IFD, _GPS_IFD):
         entries = found.get_ifd(directory)
         if entries:
-            kept[directory] = dict(entries)
+            kept[directory] = {tag: _unchanged(value) for tag, value in entries.items()}
     return kept
+
+
+class _Bytes(str):
+    """Text of a TIFF, byte for byte: Pillow 13 reads it as Latin-1, and writes what is not ASCII as ?."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        """The bytes that Pillow read, whatever it asks for."""
+        return str.encode(self, "latin-1", "replace")
+
+
+def _unchanged(value: Any) -> Any:
+    return _Bytes(value) if isinstance(value, str) else value
 
 
 def _as_bytes(value: Any) -> bytes:

@@ -12,9 +12,11 @@ from PIL import Image
 
 from nic_cli.image import colour, modes
 from nic_cli.image.ancillary import profiles
+from nic_cli.image.opening import open_image
 from nic_cli.types import Picture, PixelArray
 
 SIDE = 256  # pixels along the longer side, at most: what file managers ask for first
+MOST_SHOWN = 1 << 20  # pixels of one that is shown, whoever made it
 QUALITY = 70
 STEP = 1 << 22  # pixels read at a time
 
@@ -22,6 +24,11 @@ STEP = 1 << 22  # pixels read at a time
 def with_preview(picture: Picture) -> Picture:
     """The same picture with a preview among its metadata: a WebP in sRGB, with the alpha if there is one."""
     return replace(picture, metadata=replace(picture.metadata, preview=_made(picture)))
+
+
+def open_preview(preview: bytes) -> Image.Image:
+    """The preview of a file, not loaded. Raises PictureError for what is none: files may hold anything."""
+    return open_image(io.BytesIO(preview), "the preview", formats=("WEBP",), most=MOST_SHOWN)
 
 
 def _made(picture: Picture) -> bytes:

@@ -208,9 +208,10 @@ class _Told:
 def _told(stream: BinaryIO | None, image: Image.Image, file_name: str, name: str, warn: Warn) -> _Told:
     """stream: what `image`, not loaded, was opened from; None where that is gone."""
     icc, code = colour_space.said(stream, image, name, warn)
+    lying = tiff.orientation(image) if image.format == "TIFF" else 0
     if stream is None:
-        return _Told(icc, code, None, 0, Metadata())
-    aperture, lying, place = None, 0, stream.tell()
+        return _Told(icc, code, None, lying, Metadata())
+    aperture, place = None, stream.tell()
     if image.format == "AVIF":  # of HEIC libheif has heeded both
         aperture = isobmff.clean_aperture(stream)
         lying = isobmff.orientation(stream) if isobmff.transforms(stream) else 0
@@ -229,7 +230,10 @@ def _picture(
     if not by_planes(image):
         image.load()  # some formats say the rest after their pixels
     said, orientation = metadata.gather(image, name, warn, told.beside)
-    orientation = 1 if by_planes(image) else told.lying or orientation  # that of planes has been heeded
+    before = told.lying or orientation
+    orientation = (
+        1 if image.format == "TIFF" else before
+    )  # whose values Pillow, or who read planes, has turned
     if image.format in colour_space.OF_CODES:
         said = replace(said, icc=told.icc)
     if deep is None:
@@ -244,4 +248,4 @@ def _picture(
     picture = colour_space.settled(Picture(pixels, alpha, said), told.code, name, warn, hdr=hdr)
     alpha = None if picture.alpha is None else metadata.turn(picture.alpha, orientation)
     picture = replace(picture, pixels=metadata.turn(picture.pixels, orientation), alpha=alpha)
-    return value_range.stretched(gathered.upright(picture, orientation, name, warn), name, warn)
+    return value_range.stretched(gathered.upright(picture, before, name, warn), name, warn)

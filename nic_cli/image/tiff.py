@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ _ADVICE = "convert to 8 or 16 bit first, with black at 0"
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3}
 """Samples that a pixel has, by photometric interpretation: grey, RGB, palette, mask, CMYK, YCbCr, Lab."""
 _LAB = (8, 9, 10)
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([0-9])")
 _HEADS = {b"II*\0": 4, b"MM\0*": 4, b"II+\0": 12, b"MM\0+": 12}
 _SAID = 1 << 16
 
@@ -100,8 +102,10 @@ def is_plain(image: Image.Image) -> bool:
 
 def orientation(image: Image.Image) -> int:
     """How the pixels of a TIFF lie, 1..8, until they are loaded: then Pillow has turned them."""
-    found = image.getexif().get(_ORIENTATION, 1)
-    return found if found in range(1, 9) else 1
+    found: Any = getattr(image, "tag_v2", {}).get(_ORIENTATION)
+    if found is None and (said := _XMP_ORIENTATION.search(bytes(image.info.get("xmp") or b""))):
+        found = int(said[1])  # as Pillow heeds it
+    return int(found) if found in range(1, 9) else 1
 
 
 def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[Any]:

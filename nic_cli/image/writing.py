@@ -59,6 +59,8 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
             picture = value_range.narrowed(picture)
         else:
             warn(f"{format.upper()} has 8 bits: 0 to {picture.top} became 0 to 255")
+    elif picture.bit_depth == 16 and format not in _DEEP:
+        warn(f"{format.upper()} has 8 bits of the 16 that the picture has")
     if format == "ppm":
         picture = colour_space.without_profile(picture, warn)
     if picture.metadata.cicp and format != "png":

@@ -153,6 +153,9 @@ def extract(job: Job, run_options: RunOptions) -> Report | None:
     found = [chunk.data for chunk in container.chunks if chunk.kind == layout.PREVIEW]
     if not found:
         raise NicError("it holds no preview: encode with --preview, or decode with --scale 1/8")
+    from nic_cli.image.preview import open_preview
+
+    open_preview(found[0])  # or there is nothing to be written
     with streams.output(job, preserve=False) as stream:
         stream.write(found[0])
     record = Extracted(outputs.named(job.source), outputs.named(job.target), len(found[0]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nic_cli.types import Picture
 
 SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
-STRIPPABLE = ("all", "exif", "xmp", "icc", "gainmap", "iptc", "text", "geo", "resolution", "name")
+STRIPPABLE = ("all", "gps", "exif", "xmp", "icc", "gainmap", "iptc", "text", "geo", "resolution", "name")
 MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
 
 

@@ -32,6 +32,8 @@ def renamed(jobs: list[Job], output: str | None, console: Console) -> list[Job]:
 
 
 def _target(source: Path, target: Path, console: Console) -> Path:
+    from nic_cli.image.writing import FORMAT_BY_SUFFIX
+
     try:
         with source.open("rb") as stream:
             chunks = read_opening(stream)[1]
@@ -41,9 +43,12 @@ def _target(source: Path, target: Path, console: Console) -> Path:
     format, _, name = said.decode("utf-8", "replace").partition("\0")
     original = Path(Path(name).name)  # nothing of a folder, whatever a file may say
     if format not in _SUFFIXES:
-        if format:
-            console.warn(f"{printable(source)}: its original was {format}, which we do not write: now PNG")
+        what = f"was {format}, which we do not write" if format else "is not said in it"
+        console.warn(f"{printable(source)}: its original {what}: now PNG")
         return target
-    suffix = original.suffix or _SUFFIXES[format]
-    kept = target.stem in (original.stem, original.name) and original.name
-    return target.with_name(original.name if kept else target.stem + suffix)
+    fits = FORMAT_BY_SUFFIX.get(original.suffix.lower()) == format
+    suffix = (
+        original.suffix if fits else _SUFFIXES[format]
+    )  # what is named as another format is not read as one
+    stem = original.stem if target.stem in (original.stem, original.name) else target.stem
+    return target.with_name(stem + suffix)

@@ -158,7 +158,11 @@ def check_free(target: Path | None, force: bool, skip: bool) -> bool:
 
     Raises OutputExists where it exists and neither `force` nor `skip` says what to do.
     """
-    if target is None or force or not target.exists() or is_direct(target):
+    if target is None or force or is_direct(target):
+        return True
+    if not target.exists():
+        if target.is_symlink():
+            raise OutputExists(f"{printable(target)}: a link that leads nowhere; -f writes where it leads")
         return True
     if skip:
         return False

@@ -22,11 +22,12 @@ _MAX_NAME = 255
 
 
 @contextmanager
-def replacing(path: Path, *, mode_from: Path | None = None) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode_from: Path | None = None, links: bool = True) -> Iterator[BinaryIO]:
     """Give a stream whose bytes become `path` when the block ends well, and vanish when it does not.
 
     Missing folders are made. The new file has the permissions of the one it replaces, else those of
-    `mode_from`, else the umask's. A symbolic link is written through; a device or pipe is written directly.
+    `mode_from`, else the umask's. A symbolic link is written through, or without `links` replaced itself; a
+    device or pipe is written directly.
     Raises NicError in one line for what the system refuses; BrokenPipeError passes.
     """
     try:
@@ -34,8 +35,8 @@ def replacing(path: Path, *, mode_from: Path | None = None) -> Iterator[BinaryIO
             with path.open("wb") as stream:
                 yield cast(BinaryIO, stream)
             return
-        target = Path(os.path.realpath(path))
-        old = _status(target)
+        target = Path(os.path.realpath(path)) if links else path.absolute()
+        old = _status(target) if links or not path.is_symlink() else None
         if old is not None and not os.access(target, os.W_OK):
             raise PermissionError(0, "Permission denied")
         mode = _mode(old, mode_from)
@@ -45,6 +46,12 @@ def replacing(path: Path, *, mode_from: Path | None = None) -> Iterator[BinaryIO
         raise
     except OSError as error:
         raise NicError(f"{printable(path)}: cannot be written: {error.strerror}; {_advice(error)}") from error
+
+
+def put(path: Path, data: bytes | str, *, links: bool = True) -> None:
+    """Write a whole file, text as UTF-8. Raises as `replacing`."""
+    with replacing(path, links=links) as stream:
+        stream.write(data.encode("utf-8") if isinstance(data, str) else data)
 
 
 @contextmanager

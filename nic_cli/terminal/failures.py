@@ -29,6 +29,7 @@ _received: list[int] = []
 def guarded(command: Callable[[], int]) -> int:
     """Run a command so that whatever happens ends in an exit code and at most one line."""
     _received.clear()
+    _open_missing()
     with _signals(), _hushed():
         code = _attempt(command)
         _settle_output()
@@ -36,6 +37,19 @@ def guarded(command: Callable[[], int]) -> int:
         console.complain("interrupted" if _received[0] == signal.SIGINT else "terminated")
         return 128 + _received[0]
     return code
+
+
+def _open_missing() -> None:
+    """Have descriptors 0 to 2 lead nowhere if they are closed, so that no file that is opened becomes one.
+
+    Libraries write to them past Python, and into whatever picture would have their number.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def _attempt(command: Callable[[], int]) -> int:

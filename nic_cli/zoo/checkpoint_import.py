@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from nic_cli.errors import UsageError
+from nic_cli.storage.atomic import put
 from nic_cli.transform.research.config import ResearchConfig
 from nic_cli.transform.research.engine import Engine
 from nic_cli.transform.research.systems import Msillm, System
@@ -68,7 +69,7 @@ def import_model(
         Engine(kind, members, "cpu").self_test()
         listed = "".join(f"- {source}\n" for source in config.sources)
         said = f"Imported by `nic models import {kind}` from files of its authors:\n\n{listed}"
-        (beside / CARD).write_text(card(config, said))
+        put(beside / CARD, card(config, said))
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from nic_cli import bounded
 from nic_cli.errors import ModelError
@@ -14,10 +17,16 @@ from nic_cli.zoo.registry import CONFIG, LIMITS, WEIGHTS, File
 PIECE = 2**20  # bytes that are hashed at a time
 
 
-def read_files(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS)) -> dict[str, bytes]:
-    """The bytes of a folder's files, each read once and, in the hub's cache, checked. Raises ModelError."""
+def read_files(
+    folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS), *, own: bool = False
+) -> dict[str, bytes]:
+    """The bytes of a folder's files, each read once and, in the hub's cache, checked. Raises ModelError.
+
+    own: refuse links, which lead to files that are not the folder's own and are not to be given away with it;
+    those of the hub's cache lead to what is pinned.
+    """
     pins = pins_of(folder)
-    files = {name: _bytes(folder / name, LIMITS[name]) for name in names}
+    files = {name: _bytes(folder / name, LIMITS[name], own=own and not pins) for name in names}
     for name, data in files.items():
         if pins:
             check(data, pins.get(name), str(folder / name))
@@ -76,12 +85,28 @@ def present(folder: Path) -> list[str]:
     return [name for name in LIMITS if name in (CONFIG, WEIGHTS) or (folder / name).is_file()]
 
 
-def _bytes(path: Path, limit: int) -> bytes:
+def _bytes(path: Path, limit: int, *, own: bool) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with _opened(path, own=own) as stream:
             data = bounded.read(stream, limit)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}: the model folder is not complete") from None
     if len(data) > limit:
         raise ModelError(f"{path}: larger than {limit} bytes: not a model")
     return data
+
+
+def _opened(path: Path, *, own: bool) -> BinaryIO:
+    """Open a file; own: if it is a regular one itself, whatever takes its place meanwhile."""
+    if not own:
+        return path.open("rb")
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # as far as the system has them
+        flags |= getattr(os, name, 0)
+    if path.is_symlink():  # where the system has no flag for it
+        raise ModelError(f"{path}: a link, and no file of this folder: put the file itself there")
+    stream = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise ModelError(f"{path}: not a regular file: nothing that can be given away")
+    return stream

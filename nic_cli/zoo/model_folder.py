@@ -23,6 +23,8 @@ from safetensors.numpy import load, save
 
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import ModelError
+from nic_cli.storage.atomic import put
+from nic_cli.storage.folders import replacing_folder
 from nic_cli.transform import parameters
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.integers import Integers, digest
@@ -65,9 +67,9 @@ def write_folder(folder: Path, network: Network, tables: Tables) -> None:
     for part in TABLE_PARTS:
         tensors[f"tables.{part}"] = getattr(tables, part).astype("int32")
     tensors["selftest"] = np.frombuffer(digest(integers, network.config), np.uint8)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(network.config.to_json())
-    (folder / WEIGHTS).write_bytes(save(tensors))
+    with replacing_folder(folder) as beside:
+        put(beside / CONFIG, network.config.to_json())
+        put(beside / WEIGHTS, save(tensors))
 
 
 def read_folder(folder: Path) -> Parts | ResearchParts:

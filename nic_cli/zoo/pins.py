@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nic_cli.errors import ModelError, UsageError
-from nic_cli.storage.atomic import replacing
+from nic_cli.storage.atomic import put
 from nic_cli.zoo import directories
 from nic_cli.zoo.registry import LIMITS, TABLE, Entry, File
 
@@ -54,8 +54,7 @@ def checked_repository(repository: str) -> str:
 
 def trust(entry: Entry) -> None:
     """Write down what came for an address that the user trusts."""
-    with replacing(_record(entry.repository, str(entry.commit))) as stream:
-        stream.write(json.dumps(asdict(entry), indent=2).encode() + b"\n")
+    put(_record(entry.repository, str(entry.commit)), json.dumps(asdict(entry), indent=2) + "\n")
 
 
 def distrust(entry: Entry) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nic_cli.errors import ModelError, OutputExists, UsageError
-from nic_cli.storage.atomic import replacing
+from nic_cli.storage.atomic import put
 from nic_cli.zoo import directories, hub_client, pins
 from nic_cli.zoo.card import licence_of
 from nic_cli.zoo.find import COMES_WITH, FETCHED, FOLDER, ON_HUB, OWN, Place, known
@@ -60,7 +60,7 @@ def add(folder: Path, name: str | None = None, *, force: bool = False) -> Place:
     """Copy a model folder to the user's own models. Raises UsageError (name), OutputExists, ModelError."""
     from nic_cli.zoo.model_folder import parsed
 
-    given = read_files(folder, present(folder))
+    given = read_files(folder, present(folder), own=True)
     config = parsed(given, folder).config
     name = directories.checked_name(config.name if name is None else name)
     if name in TABLE:
@@ -158,5 +158,4 @@ def _keep(name: str, entry: Entry, files: Mapping[str, bytes]) -> Place:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
-        with replacing(folder / name) as stream:
-            stream.write(data)
+        put(folder / name, data)

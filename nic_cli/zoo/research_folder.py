@@ -22,6 +22,8 @@ from torch import Tensor
 
 from nic_cli.entropy.tables import Tables, pack_tables
 from nic_cli.errors import ModelError
+from nic_cli.storage.atomic import put
+from nic_cli.storage.folders import replacing_folder
 from nic_cli.transform.research.config import ResearchConfig
 from nic_cli.transform.research.density import widened
 from nic_cli.transform.research.engine import Engine
@@ -41,7 +43,7 @@ def write_research(
     config = ResearchConfig(
         name, systems[0].kind, "0" * 16, tuple(map(options_of, systems)), licence, tuple(sources)
     )
-    (folder / CONFIG).write_text(config.to_json())
+    put(folder / CONFIG, config.to_json())
     mode = (folder / CONFIG).stat().st_mode  # safetensors writes for its user alone
     for index, system in enumerate(systems):
         tensors = {n: _stored(n, p.detach(), system, half) for n, p in system.named_parameters()}
@@ -50,7 +52,7 @@ def write_research(
         save_file(tensors, folder / member_file(index))
         (folder / member_file(index)).chmod(mode)
     config = replace(config, id=identity(config, partial(read_tensors, folder)))
-    (folder / CONFIG).write_text(config.to_json())
+    put(folder / CONFIG, config.to_json())
     return config
 
 
@@ -65,11 +67,11 @@ def rewrite(parts: ResearchParts, folder: Path, name: str, weights: Mapping[str,
         if key.startswith(SYSTEMS[config.kind].binding):
             raise ValueError(f"{key} decides what files mean")
         tensors[key] = tensor.detach().to("cpu", tensors[key].dtype).contiguous()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(config.to_json())
-    (folder / WEIGHTS).write_bytes(save(tensors))
     said = f"{parts.config.name}, whose decoder `nic train` went on training. It decodes the same files.\n"
-    (folder / CARD).write_text(card(config, said))
+    with replacing_folder(folder) as beside:
+        put(beside / CONFIG, config.to_json())
+        put(beside / WEIGHTS, save(tensors))
+        put(beside / CARD, card(config, said))
 
 
 def card(config: ResearchConfig, said: str) -> str:

@@ -80,7 +80,7 @@ def test_every_kind_can_be_stripped(nic, picture):
     from nic_cli.image.metadata import KINDS
     from nic_cli.jobs.option_values import STRIPPABLE
 
-    assert STRIPPABLE == ("all", *KINDS)
+    assert STRIPPABLE == ("all", "gps", *KINDS)
     for kind in STRIPPABLE:
         assert nic("encode", picture, "--strip", kind, "-f").code == 0
     assert nic("encode", picture, "--strip", "colour", "-f").code == 2
@@ -150,3 +150,22 @@ def test_a_name_that_leads_elsewhere_leads_nowhere(nic, picture):
         Path("photo.nic").write_bytes(file.pack(bad))
         assert nic("decode", "photo.nic", "-o", "out/", "--format", "original", "-f").code == 0
         assert [path.name for path in Path("out").iterdir()] == ["photo.png"]
+
+
+def test_names_without_a_suffix_or_with_another_ones_get_that_of_their_format(nic, clean_place, pixels):
+    image = Image.fromarray(pixels)
+    image.save("wrong.png", format="JPEG")
+    image.save("none", format="PNG")
+    nic("encode", "wrong.png", "-o", "packed/wrong.nic")
+    nic("encode", "none", "-o", "packed/none.nic")
+    nic("encode", "none", "-o", "packed/unsaid.nic", "--strip", "name")
+    done = nic("decode", "packed", "-o", "back/", "--format", "original")
+    assert sorted(path.name for path in Path("back").iterdir()) == ["none.png", "unsaid.png", "wrong.jpg"]
+    assert "unsaid.nic: its original is not said in it: now PNG" in done.err
+
+
+def test_inks_are_said_to_become_colours(nic, clean_place, pixels):
+    Image.fromarray(pixels).convert("CMYK").save("ink.jpg")
+    done = nic("encode", "--json", "ink.jpg")
+    assert "left out: inks (CMYK becomes RGB)" in done.err
+    assert json.loads(done.out)["not_kept"] == ["inks (CMYK becomes RGB)"]

@@ -125,7 +125,7 @@ def test_hdr_is_named_or_kept_under_its_code():
     assert b"cICP\x09\x10\x00\x01" in out.getvalue() and (read(out, hdr=True).pixels == kept.pixels).all()
     said.clear()
     written(kept, "webp", warn=said.append)
-    assert len(said) == 1 and "WEBP cannot say" in said[0]
+    assert [line for line in said if "WEBP cannot say" in line]
 
 
 def test_srgb_by_any_name_is_left_alone():
@@ -182,7 +182,7 @@ def test_a_cmyk_picture_with_a_broken_profile_is_still_read():
     for icc in (b"junk", cmyk_profile()[:400], rgb_profile()):
         picture = read(stream(image, "TIFF", icc_profile=icc), warn=said.append)
         assert (picture.pixels == 255).all()
-    assert len(said) == 3
+    assert len([line for line in said if "does not fit" in line]) == 3
 
 
 def test_a_one_way_profile_leaves_the_picture_in_srgb():

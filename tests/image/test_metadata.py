@@ -7,12 +7,13 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+import tifffile
+from PIL import Image, ImageOps, TiffImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
 from nic_cli.errors import UsageError
 from nic_cli.image import colour
-from nic_cli.image.metadata import orientation, strip
+from nic_cli.image.metadata import PREFIX, orientation, strip
 from nic_cli.image.reading import from_pil, read
 from nic_cli.image.writing import to_pil
 from nic_cli.types import Metadata, Picture
@@ -180,7 +181,7 @@ def test_strip_takes_what_is_named(what, left):
     assert (kept.metadata.icc + kept.metadata.exif + kept.metadata.xmp).decode() == left
     assert kept.original_space == ("i" in left)
     with pytest.raises(UsageError, match="cannot strip gps"):
-        strip(picture, {"gps", "icc"})
+        strip(picture, {"colour", "icc"})
 
 
 def test_a_picture_stripped_of_its_profile_is_srgb():
@@ -196,3 +197,74 @@ def test_later_chunks_of_a_png_are_read():
     length = 12 + int.from_bytes(data[at : at + 4], "big")
     moved = data[:at] + data[at + length : -12] + data[at : at + length] + data[-12:]
     assert (read(io.BytesIO(moved)).pixels == upright(6)).all()
+
+
+def test_texts_of_a_tiff_keep_their_letters_both_ways():
+    said = {270: "Forêt 日本", 315: "Zoé Müller", 33432: "© 2023"}
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, text in said.items():
+        tags[tag] = text.encode()
+        tags.tagtype[tag] = 2
+    source = io.BytesIO()
+    Image.fromarray(RGB).save(source, "TIFF", tiffinfo=tags)
+    source.seek(0)
+    picture = read(source)
+    for text in said.values():
+        assert text.encode() in picture.metadata.exif
+    for format in ("tiff", "jpeg", "png", "webp"):
+        assert all(text.encode() in written(picture, format).getvalue() for text in said.values()), format
+
+
+def test_what_windows_writes_survives_in_a_tiff():
+    exif = Image.Exif()
+    exif[40091], exif[18246], exif[269] = "title".encode("utf-16-le"), 4, "doc"
+    picture = read(stream(Image.fromarray(RGB), "JPEG", exif=exif.tobytes()))
+    back = Image.open(written(picture, "tiff")).getexif()
+    assert bytes(back[40091]) == "title".encode("utf-16-le") and (back[18246], back[269]) == (4, "doc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "gone", "stays"), [("text", 270, 271), ("resolution", 282, 270), ("gps", 34853, 271)]
+)
+def test_what_is_stripped_is_gone_from_exif_too(kind, gone, stays):
+    exif = Image.Exif()
+    exif[270], exif[271], exif[282], exif[283], exif[296] = "a secret place", "maker", 72.5, 72.5, 2
+    exif.get_ifd(34853)[1], exif.get_ifd(34853)[2] = "N", (48.0, 51.0, 29.0)
+    data = exif.tobytes().removeprefix(PREFIX)
+    picture = strip(Picture(RGB, None, Metadata(exif=data)), {kind})
+    left = Image.Exif()
+    left.load(picture.metadata.exif)
+    assert gone not in left and left[stays] == exif[stays]
+    assert kind != "text" or b"secret" not in picture.metadata.exif
+    if kind == "gps":
+        place = (48).to_bytes(4, "big") + (1).to_bytes(4, "big")
+        assert not left.get_ifd(34853) and place in data and place not in picture.metadata.exif
+
+
+def test_a_turned_tiff_takes_its_resolution_along_and_leaves_its_place_on_the_globe():
+    out, said = io.BytesIO(), []
+    tags = [(274, 3, 1, 6, True), (33550, 12, 3, (0.5, 0.5, 0.0), True)]
+    tifffile.imwrite(
+        out, RGB, photometric="rgb", metadata=None, resolution=(300, 150), resolutionunit=2, extratags=tags
+    )
+    out.seek(0)
+    picture = read(out, "map.tif", warn=said.append)
+    assert picture.metadata.geo == b"" and any("GeoTIFF" in line for line in said)
+    back = Image.open(written(picture, "tiff"))
+    assert (back.tag_v2[282], back.tag_v2[283]) == (150, 300)
+
+
+def test_face_regions_of_a_turned_picture_are_left_out():
+    regions = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Make="nic" xmlns:mwg-rs='
+        b'"http://www.metadataworkinggroup.com/schemas/regions/"><mwg-rs:Regions rdf:parseType="Resource">'
+        b"<mwg-rs:RegionList><rdf:Bag><rdf:li/></rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions></rdf:Description>"
+        b"</rdf:RDF></x:xmpmeta>"
+    )
+    for turned in (1, 6):
+        said = []
+        data = stream(Image.fromarray(RGB), "JPEG", xmp=regions, exif=PREFIX + exif(turned))
+        picture = read(data, warn=said.append)
+        assert b'tiff:Make="nic"' in picture.metadata.xmp
+        assert (b"mwg-rs" in picture.metadata.xmp) == (turned == 1) == (not said)

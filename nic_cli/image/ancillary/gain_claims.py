@@ -49,10 +49,12 @@ class Packet:
     """What an XMP packet says, as far as it can be parsed; in time that grows with its length alone.
 
     said: the texts of each property, by namespace and name. items: what the directory says of each picture,
-    by name. elements, tags: where elements lie that claim a gain map, and start tags that do so in part.
+    by name. elements, tags: where elements lie that are of `claims`, namespaces, and start tags that are so
+    in part.
     """
 
-    def __init__(self, xmp: bytes) -> None:
+    def __init__(self, xmp: bytes, claims: tuple[str, ...] = _CLAIMS) -> None:
+        self._claims = claims
         self.said: dict[str, list[str]] = {}
         self.items: list[dict[str, str]] = []
         self.elements: list[tuple[int, int]] = []
@@ -94,16 +96,16 @@ class Packet:
         raise ValueError("XMP declares no entities")
 
     def _declare(self, prefix: str | None, uri: str) -> None:
-        if uri in _CLAIMS and prefix:
+        if uri in self._claims and prefix:
             self.prefixes.add(prefix)
             self._declared = True
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         tag = _TAG.match(self._xmp, self._parser.CurrentByteIndex)
-        if tag and (self._declared or any(each.startswith(_CLAIMS) for each in attributes)):
+        if tag and (self._declared or any(each.startswith(self._claims) for each in attributes)):
             self.tags.append(tag.span())
         self._declared, self._text = False, ""
-        self._inside += name.startswith(_CLAIMS)
+        self._inside += name.startswith(self._claims)
         of = self._open[-1][1] if name.startswith(_RDF) and self._open else name  # a list is its owner's
         self._open.append((self._parser.CurrentByteIndex, of))
         if name == f"{_RDF} li":
@@ -116,9 +118,9 @@ class Packet:
         if self._text.strip():
             self._say(of, self._text.strip())
         self._text = ""
-        self._inside -= name.startswith(_CLAIMS)
+        self._inside -= name.startswith(self._claims)
         tag = _TAG.match(self._xmp, self._parser.CurrentByteIndex)
-        if tag and name.startswith(_CLAIMS) and not self._inside:
+        if tag and name.startswith(self._claims) and not self._inside:
             self.elements.append((start, tag.end()))
 
     def _add_text(self, text: str) -> None:
@@ -133,9 +135,14 @@ class Packet:
 
 def without_claim(xmp: bytes) -> bytes:
     """Return the XMP packet without what says that there is a gain map, the rest byte for byte."""
-    if not any(namespace.encode() in xmp for namespace in _CLAIMS):
+    return without(xmp, _CLAIMS)
+
+
+def without(xmp: bytes, namespaces: tuple[str, ...]) -> bytes:
+    """Return the XMP packet without what is of these namespaces, the rest byte for byte."""
+    if not any(namespace.encode() in xmp for namespace in namespaces):
         return xmp
-    packet = Packet(xmp)
+    packet = Packet(xmp, namespaces)
     names = b"|".join(re.escape(prefix.encode()) for prefix in sorted(packet.prefixes))
     quoted = rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
     ours = re.compile(rb"\s(?:xmlns:(?:" + names + rb")|(?:" + names + rb"):[^\s=]+)" + quoted)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
-from nic_cli.image.ancillary import gain_map, side_data, side_output, ultra_hdr
-from nic_cli.image.ancillary.gain_claims import without_claim
+from nic_cli.image.ancillary import gain_map, left_behind, side_data, side_output, ultra_hdr
+from nic_cli.image.ancillary.gain_claims import without, without_claim
+from nic_cli.image.ancillary.left_behind import VIDEO
 from nic_cli.image.ancillary.side_data import SideData
 from nic_cli.image.ancillary.thumbnails import with_size, without_thumbnail
 from nic_cli.image.opening import Warn
 from nic_cli.types import Metadata, Picture
 
+MOTION = ("http://ns.google.com/photos/1.0/camera/",)
+"""What promises a video behind the picture."""
+REGIONS = (
+    "http://www.metadataworkinggroup.com/schemas/regions/",
+    "http://ns.microsoft.com/photo/1.2/t/Region",
+    "http://ns.microsoft.com/photo/1.2/t/RegionInfo",
+    "http://ns.microsoft.com/photo/1.2/",
+)
+"""What names places in the picture."""
 _TITLES = {
     "icc": "ICC profile",
     "exif": "EXIF",
@@ -34,8 +44,10 @@ def gather(stream: BinaryIO, image: Image.Image, file_name: str, name: str, warn
     file_name: of the original, to be kept, or "".
     """
     side = side_data.gather(stream, image, name, warn)
-    lost = side_output.not_kept(stream, image)
+    lost = left_behind.not_kept(stream, image)
     lost = [what for what in lost if what != "further frames"]  # one was asked for
+    if image.mode == "CMYK":
+        lost.append("inks (CMYK becomes RGB)")
     if lost:
         warn(f"{name}: left out: {', '.join(lost)}")
     found = ultra_hdr.find(stream, image, name, warn)
@@ -50,11 +62,17 @@ def upright(picture: Picture, orientation: int, name: str, warn: Warn) -> Pictur
     """Bring what depends on how pixels lie into line with `picture`, which was turned from `orientation`."""
     said = picture.metadata
     side = side_output.turned(side_of(said), orientation, name, warn)
-    said = replace(said, **asdict(side), xmp=without_claim(said.xmp))
+    xmp = without_claim(said.xmp)
+    if VIDEO in said.lost:
+        xmp = without(xmp, MOTION)
+    said = replace(said, **asdict(side), xmp=xmp)
     if said.gain_map and orientation != 1:
         said = replace(said, gain_map=gain_map.turned(said.gain_map, orientation))
     if orientation != 1:
-        said = replace(said, exif=resized(said.exif, picture.width, picture.height))
+        xmp = without(said.xmp, REGIONS)
+        if xmp != said.xmp:
+            warn(f"{name}: face regions in XMP are of the picture before it was turned, and were left out")
+        said = replace(said, xmp=xmp, exif=resized(said.exif, picture.width, picture.height))
     return replace(picture, metadata=said)
 
 
@@ -68,9 +86,11 @@ def resized(exif: bytes, width: int, height: int) -> bytes:
 
 def cut(said: Metadata, width: int, height: int, *, part: bool) -> Metadata:
     """What is still true of a part of a picture, or of it at another size, of so many pixels now."""
-    gone = ["geo"] + ["gain_map"] * part
-    lost = tuple(_TITLES[field] for field in gone if getattr(said, field))
-    return replace(said, exif=resized(said.exif, width, height), **dict.fromkeys(gone, b""), lost=lost)
+    gone: dict[str, Any] = dict.fromkeys(["geo"] + ["gain_map"] * part, b"")
+    lost = [_TITLES[field] for field in gone if getattr(said, field)]
+    xmp = without(said.xmp, REGIONS) if part else said.xmp
+    lost += ["face regions"] * (xmp != said.xmp)
+    return replace(said, exif=resized(said.exif, width, height), xmp=xmp, **gone, lost=tuple(lost))
 
 
 def side_of(said: Metadata) -> SideData:

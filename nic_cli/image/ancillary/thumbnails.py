@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image
 
 _WIDTH, _HEIGHT = (256, 0xA002), (257, 0xA003)  # of the first directory, and of that of EXIF
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 _JPEG, _JPEG_BYTES, _STRIPS, _STRIP_BYTES = 513, 514, 273, 279
 _SHORT, _LONG, _POINTER = 3, 4, 13
 _BYTES = {
@@ -70,7 +70,7 @@ def layout(stream: BinaryIO) -> Layout:
     return Layout(order, version == 43, first)
 
 
-def _classic(stream: BinaryIO) -> Layout:
+def classic(stream: BinaryIO) -> Layout:
     """The head of EXIF, whose offsets have 32 bits. Raises ValueError, struct.error."""
     form = layout(stream)
     if form.big:
@@ -149,7 +149,7 @@ def without_thumbnail(exif: bytes) -> bytes:
     if not exif:
         return exif
     stream = io.BytesIO(exif)
-    form = _classic(stream)
+    form = classic(stream)
     _, link = directory(stream, form.first, form)
     start = _number(exif, link, form, "I") if link + 4 <= len(exif) else 0
     if not start:
@@ -188,15 +188,15 @@ def _held(stream: BinaryIO, form: Layout) -> list[tuple[int, int]]:
     found = []
     entries, link = directory(stream, form.first, form)
     parts = [(form.first, entries, link)]
-    for tag in (_EXIF_IFD, _GPS_IFD):
+    for tag in (EXIF_IFD, GPS_IFD):
         if tag in entries:
-            parts += _inner(stream, entries[tag], form)
+            parts += inner(stream, entries[tag], form)
     for start, inside, end in parts:
         found += [(start, end + 4), *((entry.at, entry.at + entry.size) for entry in inside.values())]
     return found
 
 
-def _inner(stream: BinaryIO, entry: Entry, form: Layout) -> list[tuple[int, dict[int, Entry], int]]:
+def inner(stream: BinaryIO, entry: Entry, form: Layout) -> list[tuple[int, dict[int, Entry], int]]:
     """The directory that an entry points to, from, entries and to; none where it is broken."""
     if entry.kind not in (_LONG, _POINTER) or entry.values != 1:
         return []
@@ -241,11 +241,11 @@ def with_size(exif: bytes, width: int, height: int) -> bytes:
     if not exif:
         return exif
     stream = io.BytesIO(exif)
-    form = _classic(stream)
+    form = classic(stream)
     entries, _ = directory(stream, form.first, form)
-    inner = _inner(stream, entries[_EXIF_IFD], form) if _EXIF_IFD in entries else []
+    of_exif = inner(stream, entries[EXIF_IFD], form) if EXIF_IFD in entries else []
     patched = bytearray(exif)
-    for tags in (entries, *(inside for _, inside, _ in inner)):
+    for tags in (entries, *(inside for _, inside, _ in of_exif)):
         for names, value in ((_WIDTH, width), (_HEIGHT, height)):
             for entry in (tags[name] for name in names if name in tags):
                 if entry.values == 1 and entry.kind in (_SHORT, _LONG):

@@ -14,6 +14,7 @@ from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
 from nic_cli.errors import DamagedFile
+from nic_cli.image.ancillary.left_behind import not_kept
 from nic_cli.image.ancillary.side_data import (
     CENTIMETRE,
     INCH,
@@ -29,7 +30,6 @@ from nic_cli.image.ancillary.side_output import (
     TIFF_TYPES,
     check,
     left_out,
-    not_kept,
     png_chunks,
     tiff_tags,
     turned,

@@ -1,0 +1,70 @@
+"""A whole folder anew, or as it was: made beside its place, and moved there when all of it is on the disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nic_cli.errors import NicError
+from nic_cli.storage.printable import printable
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that becomes `folder` when the block ends well, and vanishes when it does not.
+
+    What else lies in the old one is taken along. A killed process can leave a folder
+    `.NAME.nic-XXXXXXXX.tmp` beside it, which is safe to delete unless `NAME` itself is missing: two renamings
+    take its place, since no system has one that replaces a folder. Raises NicError.
+    """
+    try:
+        place = Path(os.path.realpath(folder))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside, old = (place.with_name(f".{place.name}.nic-{secrets.token_hex(4)}.tmp") for _ in range(2))
+        beside.mkdir()
+        try:
+            yield beside
+            if place.is_dir():
+                _take_along(place, beside)
+            for path in beside.rglob("*"):
+                _settle(path)
+            if place.is_dir():
+                place.rename(old)
+            try:
+                beside.rename(place)
+            except BaseException:
+                if old.is_dir():
+                    old.rename(place)
+                raise
+            _settle(place.parent)
+        finally:
+            for left in (beside, old):
+                shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        said = f"{printable(folder)}: cannot be written: {error.strerror or error}"
+        raise NicError(f"{said}; what was there is untouched") from error
+
+
+def _take_along(place: Path, beside: Path) -> None:
+    for path in place.iterdir():
+        target = beside / path.name
+        if target.exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, target, symlinks=True)
+        else:
+            shutil.copy2(path, target, follow_symlinks=False)
+
+
+def _settle(path: Path) -> None:
+    """Have what was written reach the disk, as far as the system lets us ask for it."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
