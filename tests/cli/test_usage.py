@@ -38,7 +38,7 @@ REFUSED = {
     ("encode", "photo.png", "--threads", "0"): "give a whole number from 1 to 1024",
     ("encode", "photo.png", "--device", "gpu"): "give auto, cpu, cuda or mps",
     ("encode", "photo.png", "--color", "red"): "give auto, always or never",
-    ("encode", "photo.png", "--strip", "gps"): "--strip: 'gps' cannot be used",
+    ("encode", "photo.png", "--strip", "looks"): "--strip: 'looks' cannot be used",
     ("encode", "photo.png", "-q", "1", "--bpp", "1"): "-q, --bpp and --target-size exclude each other",
     ("encode", "photo.png", "--bpp", "1", "--target-size", "9k"): "exclude each other",
     ("encode", "photo.png", "-q", "1", "--target-size", "9k"): "exclude each other",
