@@ -76,8 +76,14 @@ class Training:
     dry_run: Annotated[
         bool,
         options.flag(
-            "--dry-run", panel=OUTPUT, help="Two steps of every phase, one validation, one save, and out."
+            "--dry-run",
+            panel=OUTPUT,
+            help="Two steps of every phase, one validation, one save, and out; nothing is kept.",
         ),
+    ] = False
+    force: Annotated[
+        bool,
+        options.flag("-f", "--force", panel=OUTPUT, help="Begin anew in a folder that holds a training."),
     ] = False
 
 
@@ -111,6 +117,7 @@ def train(
             seconds=seconds,
             dry_run=training.dry_run,
             work=training.work,
+            force=training.force,
             device=device_of(chosen.device),
             say=console.say,
             progress=bar,

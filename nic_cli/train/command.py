@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from nic_cli.errors import OutputExists
+from nic_cli.storage.printable import printable
 from nic_cli.train.export import COUNTS, export, kept_tables
 from nic_cli.train.journal import Say
-from nic_cli.train.loop import Loop
+from nic_cli.train.loop import SAFE, TRUNK, Loop
 from nic_cli.train.recipe import Recipe
 from nic_cli.train.task import Task
 
@@ -28,6 +33,7 @@ def run(
     seconds: float | None,
     dry_run: bool,
     work: Path | None,
+    force: bool = False,
     device: str = "cpu",
     say: Say = print,
     progress: Callable[[int, int], None] | None = None,
@@ -36,7 +42,8 @@ def run(
 
     data, init replace what the recipe says; seconds is the time from now, shared out among the
     phases as the recipe shares its own, in steps or not. dry_run: two steps of every phase, one
-    validation, one save, and out. Raises UsageError on a wrong recipe.
+    validation, one save, all in a temporary folder, and out. force: begin anew in a folder that holds a
+    training. Raises UsageError on a wrong recipe, OutputExists.
     """
     given = Recipe.read(recipe)
     if data:
@@ -50,11 +57,36 @@ def run(
         schedule = replace(given.schedule, log_every=1, validate_every=0.0, save_every=1e9)
         tried = tuple(replace(p, steps=TRIED) for p in given.phases)
         given = replace(given, phases=tried, schedule=schedule)
+    folder = work or Path("checkpoints") / recipe.stem
+    if not (dry_run or resume or force) and (folder / SAFE).exists():
+        raise OutputExists(
+            f"{printable(folder)}: holds a training already; --resume goes on with it, -f begins anew"
+        )
     _hold_memory()
+    with ExitStack() as stack:
+        if dry_run:  # what it makes is nobody's, and what is there stays
+            beside = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            for name in (SAFE, TRUNK) if resume else ():
+                if (folder / name).is_file():
+                    shutil.copy2(folder / name, beside / name)
+            folder = beside
+        return _trained(given, folder, device, say, progress, seconds, resume=resume, dry_run=dry_run)
+
+
+def _trained(
+    given: Recipe,
+    folder: Path,
+    device: str,
+    say: Say,
+    progress: Callable[[int, int], None] | None,
+    seconds: float | None,
+    *,
+    resume: bool,
+    dry_run: bool,
+) -> bool:
     task = Task(given)
     say("reading the training pictures")
     task.setup(device, {})
-    folder = work or Path("checkpoints") / recipe.stem
     loop = Loop(task, folder, say, progress, seconds)
     if resume:
         loop.resume()
@@ -69,7 +101,8 @@ def run(
             crops=2 if dry_run else COUNTS,
             tables=kept_tables(given),
         )
-        say(f"the model of the averaged weights is in {folder / 'model'}")
+        said = "could be exported" if dry_run else f"is in {folder / 'model'}"
+        say(f"the model of the averaged weights {said}")
         say(f"memory: {_memory(task.device):.1f} GB at most")
     return done
 

@@ -22,6 +22,7 @@ from nic_cli.train.journal import Journal, Say
 from nic_cli.train.task import Task
 
 ROLLBACKS = 4
+SAFE, TRUNK = "safe.safetensors", "trunk.safetensors"
 Progress = Callable[[int, int], None]
 
 
@@ -142,12 +143,12 @@ class Loop:
 
     def resume(self) -> None:
         """Go on from the newest state; after a run's end from before its decay, through the recipe anew."""
-        path = self.work / "safe.safetensors"
+        path = self.work / SAFE
         if not path.is_file():
             raise NicError(f"{path} is not there to resume from: start without --resume")
         state = load_file(path)
         if float(state["run/begun"]) >= 1:
-            self.task.load_state(load_file(self.work / "trunk.safetensors"), moments=False)
+            self.task.load_state(load_file(self.work / TRUNK), moments=False)
         else:
             self.begun, self.steps = float(state["run/begun"]), int(state["run/steps"])
             self.task.enter(self.recipe.phases[min(int(state["run/phase"]), len(self.recipe.phases) - 1)])
@@ -157,7 +158,7 @@ class Loop:
     def _roll_back(self) -> None:
         if self.rollbacks >= ROLLBACKS:
             raise NicError("the loss keeps leaving the finite numbers: lower the learning rates")
-        self.task.load_state(load_file(self.work / "safe.safetensors"))
+        self.task.load_state(load_file(self.work / SAFE))
         self.backoff, self.rollbacks = self.backoff / 2, self.rollbacks + 1
         self.journal.note("rolled back", step=int(self.task.steps), backoff=self.backoff)
 

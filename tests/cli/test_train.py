@@ -43,6 +43,7 @@ def test_all_options_arrive(nic, asked):
             "seconds": 1320.0,
             "dry_run": True,
             "work": Path("run"),
+            "force": False,
             "device": "cpu",
         },
     )

@@ -192,12 +192,12 @@ def test_a_run_of_an_imported_decoder_by_the_command(folder, tmp_path):
     )
     text = text.replace('network = "alex"', f'network = "alex"\npath = "{folder / "alex.pth"}"')
     (tmp_path / "mine.toml").write_text(text)
-    given = {"data": [folder / "pictures"], "resume": False, "seconds": None, "say": lambda line: None}
+    given = {"data": [folder / "pictures"], "resume": False, "seconds": 3.0, "say": lambda line: None}
     work = tmp_path / "work"
-    assert command.run(tmp_path / "mine.toml", init=str(folder / "small"), dry_run=True, work=work, **given)
+    assert command.run(tmp_path / "mine.toml", init=str(folder / "small"), dry_run=False, work=work, **given)
     assert load(str(work / "model"), "cpu").id == load(str(folder / "small"), "cpu").id
     events = [json.loads(line)["event"] for line in (work / "log.jsonl").read_text().splitlines()]
-    assert events.count("train") == 2 and events[-1] == "end"
+    assert events.count("train") >= 1 and events[-1] == "end"
 
 
 @pytest.mark.parametrize(

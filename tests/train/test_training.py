@@ -17,7 +17,7 @@ from PIL import Image
 
 from nic_cli import codec
 from nic_cli.container import file
-from nic_cli.errors import NicError, UsageError
+from nic_cli.errors import NicError, OutputExists, UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.losses.rate import drawn_q
 from nic_cli.train import command
@@ -256,15 +256,29 @@ def test_counted_tables_code_smaller_than_the_assumed_distributions(recipe, tmp_
         assert sizes[0] < sizes[1]
 
 
-def test_the_command_tries_everything_in_a_dry_run(tmp_path, pictures):
+def test_a_dry_run_tries_everything_and_keeps_nothing(tmp_path, pictures):
     phases = '[[phase]]\nname = "one"\n[[phase]]\nname = "two"\n[phase.losses]\nstructure = [0.1, 0.2]\n'
     (tmp_path / "tiny.toml").write_text(TINY + phases)
-    done = command.run(
-        tmp_path / "tiny.toml", data=[pictures], resume=False, init=None, seconds=None, dry_run=True,
-        work=tmp_path / "work", say=lambda line: None)  # fmt: skip
-    assert done and load(str(tmp_path / "work" / "model"), "cpu").name == "tiny"
-    events = [json.loads(line) for line in (tmp_path / "work" / "log.jsonl").read_text().splitlines()]
-    assert [e["step"] for e in events if e["event"] == "train"] == [1, 2, 3, 4]
+    said = []
+    given = {"data": [pictures], "init": None, "seconds": None, "work": tmp_path / "work", "say": said.append}
+    assert command.run(tmp_path / "tiny.toml", resume=False, dry_run=True, **given)
+    assert [line.split()[2] for line in said if line.startswith("train")] == ["1", "2", "3", "4"]
+    assert any("could be exported" in line for line in said) and not (tmp_path / "work").exists()
+
+
+def test_a_finished_training_is_not_replaced_unasked(tmp_path, pictures):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    work, steps = tmp_path / "work", {"data": [pictures], "init": None, "say": lambda line: None}
+    given = {**steps, "resume": False, "seconds": 0.01, "work": work}
+    assert command.run(tmp_path / "tiny.toml", dry_run=False, **given)
+    assert load(str(work / "model"), "cpu").name == "tiny"
+    before = {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
+    with pytest.raises(OutputExists, match="holds a training already"):
+        command.run(tmp_path / "tiny.toml", dry_run=False, **given)
+    assert command.run(tmp_path / "tiny.toml", dry_run=True, **given)
+    assert command.run(tmp_path / "tiny.toml", dry_run=True, **{**given, "resume": True})
+    assert before == {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
+    assert command.run(tmp_path / "tiny.toml", dry_run=False, force=True, **given)
 
 
 def test_resuming_from_nothing_is_refused(tmp_path, pictures):
