@@ -148,16 +148,14 @@ def stream(
 
 
 def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
-    """CRC-32 over the symbols' CRC-32s of all tiles, each checked; raises as `decode` does."""
+    """CRC-32 over the symbols' CRC-32s of all tiles, each checked, as are chunks; raises as `decode` does."""
+    _beside(container)
     grid, engine = _grid(container, model), _engine(container.header, model)
     for number, region in enumerate(chain.from_iterable(grid.rows())):
         parse(container.tiles[number], region, container.header, model, engine)
         if progress is not None:
             progress(number + 1, grid.count)
     return file.symbols_crc(container)
-
-
-# -- the latent plane ------------------------------------------------------------------------------
 
 
 def _latents(
@@ -173,9 +171,6 @@ def _latents(
 
 def _code(y: Array, header: Header, model: Model, engine: Any) -> TileStream:
     return code(engine.quantise(y, header.q, header.b), model)
-
-
-# -- the searches ----------------------------------------------------------------------------------
 
 
 def _sized(
@@ -263,20 +258,28 @@ def _chunks(picture: Picture) -> tuple[Chunk, ...]:
 
 
 def _picture(pixels: strips.Lines, container: Container, area: Region, scale: int) -> Picture:
+    header = container.header
+    metadata, alpha, top = _beside(container)
+    alpha = None if alpha is None else strips.shrunk(alpha, area, scale)
+    part = (area.width, area.height) != (header.width, header.height)
+    if part or scale > 1:
+        metadata = gathered.cut(metadata, pixels.shape[1], pixels.shape[0], part=part)
+    original = header.original_space and bool(metadata.icc)
+    return Picture(pixels, alpha, metadata, original, top)  # type: ignore[arg-type]
+
+
+def _beside(container: Container) -> tuple[Metadata, PixelArray | None, int]:
+    """Metadata, alpha and the top of the range, each checked. Raises DamagedFile."""
     header, found = container.header, {chunk.kind: chunk.data for chunk in container.chunks}
     alpha = None
     if layout.ALPHA in found:
         alpha = unpack_alpha(found[layout.ALPHA], header.width, header.height, header.bit_depth)
-        alpha = strips.shrunk(alpha, area, scale)
     said: dict[str, Any] = {name: found.get(kind, b"") for name, kind in layout.METADATA.items()}
-    metadata, part = Metadata(**said), (area.width, area.height) != (header.width, header.height)
-    if part or scale > 1:
-        metadata = gathered.cut(metadata, pixels.shape[1], pixels.shape[0], part=part)
-    original = header.original_space and bool(metadata.icc)
+    gathered.check(metadata := Metadata(**said))
     top = int.from_bytes(found.get(layout.RANGE, b"\xff\xff"), "little")
     if not 255 <= top <= WHITE or (header.bit_depth == 8 and top < WHITE):
         raise DamagedFile(f"values of 0 to {top} in {header.bit_depth} bits; fetch the file again")
-    return Picture(pixels, alpha, metadata, original, top)  # type: ignore[arg-type]
+    return metadata, alpha, top
 
 
 def _engine(header: Header, model: Model) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from nic_cli.errors import DamagedFile, NicError
-from nic_cli.image.opening import open_image, refusing
+from nic_cli.image.opening import TAKEN, open_image, refusing
 from nic_cli.image.rowwise import write_png
 from nic_cli.types import Metadata, PixelArray
 
@@ -52,4 +52,4 @@ def unpack_alpha(data: bytes, width: int, height: int, bit_depth: int) -> PixelA
     except DamagedFile:
         raise
     except NicError as error:
-        raise DamagedFile(f"{error}") from error
+        raise DamagedFile(str(error).partition(TAKEN)[0]) from error

@@ -58,6 +58,15 @@ def has_way_back(icc: bytes) -> bool:
     return True
 
 
+def is_sound(icc: bytes) -> bool:
+    """Whether a profile of grey or RGB can be used."""
+    try:
+        _transform(icc, "L" if space(icc) == "L" else "RGB", back=False)
+    except ValueError:
+        return False
+    return True
+
+
 def is_srgb(icc: bytes) -> bool:
     """Whether converting an even colour cube from `icc` to sRGB moves no value by more than 1 of 255.
 

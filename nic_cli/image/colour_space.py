@@ -19,12 +19,15 @@ from PIL import Image
 
 from nic_cli.image import colour
 from nic_cli.image.ancillary import colour_codes, isobmff, profiles
-from nic_cli.image.ancillary.colour_codes import ColourCode
+from nic_cli.image.ancillary.colour_codes import ColourCode, Transfer
 from nic_cli.image.opening import MAX_ITEM, Warn
 from nic_cli.types import Picture, PixelArray
 
 OF_CODES = ("PNG", "AVIF", "HEIF")
 """Formats that may say so by other means than a profile."""
+
+STEEP = 1.6
+"""Exponents below it leave too few steps to what is dark."""
 
 _NAMES = {"pq": "PQ", "hlg": "HLG"}
 
@@ -39,20 +42,32 @@ def said(
     icc = bytes(image.info.get("icc_profile") or b"")
     if image.format == "PNG":
         found = _of_info(image, icc) if stream is None else colour_codes.png(stream, name, warn, MAX_ITEM)
-        return (found, None) if isinstance(found, bytes) else (b"", found)
-    if image.format in ("AVIF", "HEIF") and not icc and stream is not None:
-        return b"", isobmff.colour(stream)
-    return icc, None
+        if isinstance(found, bytes) and stream is not None and not _fits(image, found):
+            warn(f"{name}: the ICC profile was left out: it is broken, or of other channels")
+            found = colour_codes.png(stream, name, warn, MAX_ITEM, icc=False)
+        icc, code = (found, None) if isinstance(found, bytes) else (b"", found)
+    elif image.format in ("AVIF", "HEIF") and not icc and stream is not None:
+        icc, code = b"", isobmff.colour(stream)
+    else:
+        code = None
+    return (b"", hdr) if icc and (hdr := colour_codes.hdr_of(icc)) else (icc, code)
+
+
+def _fits(image: Image.Image, icc: bytes) -> bool:
+    """Whether a profile can be used for the channels of an image, which may be of a palette."""
+    grey = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+    return colour.space(icc) == ("L" if grey else "RGB") and colour.is_sound(icc)
 
 
 def _of_info(image: Image.Image, icc: bytes) -> bytes | ColourCode | None:
     """The same of a PNG that Pillow has closed, which keeps no cICP."""
     info = image.info
-    if icc or "srgb" in info or not info.get("gamma"):
+    if icc or "srgb" in info or not (info.get("gamma") or info.get("chromaticity")):
         return icc or None
+    transfer: Transfer = 1 / float(info["gamma"]) if info.get("gamma") else "srgb"
     points = info.get("chromaticity") or [value for point in colour_codes.SRGB for value in point]
     white, red, green, blue = ((points[at], points[at + 1]) for at in range(0, 8, 2))
-    return colour_codes.unless_srgb(ColourCode((white, red, green, blue), 1 / info["gamma"]))
+    return colour_codes.unless_srgb(ColourCode((white, red, green, blue), transfer))
 
 
 def settled(
@@ -68,6 +83,13 @@ def settled(
         if profiles.is_hdr(code):
             return _in_hdr(picture, code, name, warn, keep=hdr)
         if picture.channels == 3 and profiles.wide(code):
+            if (isinstance(code.transfer, float) and code.transfer < STEEP) or code.transfer == "linear":
+                # Light itself is no scale to be coded on: most of its steps are too bright to be seen.
+                curve = replace(code, primaries=colour_codes.SRGB)
+                picture = replace(
+                    picture, pixels=_through(picture.pixels, lambda x: profiles.to_srgb_values(x, curve))
+                )
+                code = replace(code, transfer="srgb")
             return replace(picture, metadata=replace(picture.metadata, icc=profiles.profile_of(code)))
         return replace(picture, pixels=_through(picture.pixels, lambda x: profiles.to_srgb_values(x, code)))
     except ValueError as error:

@@ -128,7 +128,7 @@ class VipsRows:
     def highest(self) -> int:
         """The largest value of all samples, after one more pass over the picture."""
         with refusing(self._name):
-            found = int(self._open().max())
+            found = int(self._open().extract_band(0, n=self.shape[2]).max())
             self._open()
         return found
 

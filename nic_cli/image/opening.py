@@ -29,6 +29,10 @@ _globals = threading.RLock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints go to standard error
 
 
+TAKEN = ", or take what there is with --accept-truncated"
+"""Ends the line about a picture that is cut short."""
+
+
 def silent(message: str) -> None:
     """Drop a notice: the default where nobody listens."""
 
@@ -155,5 +159,5 @@ def refusing(name: str) -> Iterator[None]:
 
 def _damaged(name: str, error: Exception) -> str:
     said = " ".join(str(error).partition(" Please ")[0].split()) or type(error).__name__
-    more = ", or take what there is with --accept-truncated" if "truncated" in said else ""
+    more = TAKEN if "truncated" in said else ""
     return f"{name}: damaged or cut short ({said}); fetch or export the picture again{more}"

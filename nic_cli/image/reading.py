@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -108,7 +110,7 @@ def _whole(stream: BinaryIO, name: str, warn: Warn, wanted: _Wanted) -> Picture:
 
     def again() -> ImageFile.ImageFile:
         stream.seek(0)
-        return open_image(stream, name, formats=(str(image.format),), frame=frame, most=most)
+        return open_image(stream, name, formats=_formats(image), frame=frame, most=most)
 
     image = open_image(stream, name, warn, frame=frame, most=most)
     with refusing(name):
@@ -142,7 +144,7 @@ def from_pil(
         stream = getattr(image, "fp", None)
         stream = stream if stream is not None and not stream.closed and stream.seekable() else None
         at = 0 if stream is None else stream.tell()
-        told = _told(stream, image, "", name, silent)
+        told = _told(stream, image, "", name, silent) if stream else _told_again(image, name)
         if said := gathered.titles(
             told.beside
         ):  # whoever took metadata out of `info` must find none in the file
@@ -152,6 +154,22 @@ def from_pil(
         if stream is not None:
             stream.seek(at)
         return _picture(image, deep, told, name, warn, hdr=hdr)
+
+
+def _formats(image: Image.Image) -> tuple[str, ...]:
+    """What a file is to be opened as once more; MPO is a JPEG to begin with."""
+    return ("JPEG",) if image.format == "MPO" else (str(image.format),)
+
+
+def _told_again(image: Image.Image, name: str) -> _Told:
+    """The same of an image whose file Pillow has closed: from that file, if it is still there."""
+    path = getattr(image, "filename", "") if isinstance(image, ImageFile.ImageFile) else ""
+    if path:
+        with suppress(OSError, NicError), Path(os.fsdecode(path)).open("rb") as stream:
+            other = open_image(stream, name, formats=_formats(image), frame=image.tell() + 1)
+            if other.format == image.format:
+                return replace(_told(stream, image, "", name, silent), lying=0)
+    return _told(None, image, "", name, silent)
 
 
 def _unnarrowed(image: Image.Image, stream: BinaryIO | None, name: str) -> PixelArray | None:
@@ -167,7 +185,7 @@ def _unnarrowed(image: Image.Image, stream: BinaryIO | None, name: str) -> Pixel
 
     def again() -> ImageFile.ImageFile:
         stream.seek(0)
-        return open_image(stream, name, formats=(str(image.format),), frame=page, most=HELD)
+        return open_image(stream, name, formats=_formats(image), frame=page, most=HELD)
 
     return read_deep(stream, again(), again, name)
 

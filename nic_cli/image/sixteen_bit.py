@@ -119,6 +119,11 @@ def _read_pnm(stream: BinaryIO) -> Deep | None:
     channels, white = (1 if found[1] == b"5" else 3), int(found[4])
     width, height = int(found[2]), int(found[3])
     stream.seek(found.end())
-    data = stream.read(2 * width * height * channels)
+    size = 2 * width * height * channels
+    data = stream.read(size)
+    if len(data) < size:
+        if not ImageFile.LOAD_TRUNCATED_IMAGES:
+            raise OSError("image file is truncated")  # as Pillow has it
+        data = data.ljust(size, b"\0")
     values = np.frombuffer(data, ">u2").reshape(height, width, channels).astype(np.uint32)
     return ((np.minimum(values, white) * 65535 + white // 2) // white).astype(np.uint16)

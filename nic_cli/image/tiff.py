@@ -36,6 +36,8 @@ def advise(stream: BinaryIO, name: str) -> None:
     head = stream.read(4)
     if head not in _HEADS:
         return
+    if head == b"MM\0+":
+        raise PictureError(f"{name}: a BigTIFF with the highest byte first is not supported; save it as TIFF")
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(head + stream.read(_HEADS[head]))
         stream.seek(tags.next)

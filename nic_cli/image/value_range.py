@@ -36,6 +36,14 @@ def narrowed(picture: Picture) -> Picture:
     return replace(picture, pixels=_through(picture.pixels, _WHITE, picture.top), top=_WHITE)
 
 
+def with_alpha_stretched(picture: Picture) -> Picture:
+    """`picture`, whose values are stretched, with its alpha in the same way, if that has their range."""
+    alpha = picture.alpha
+    if alpha is None or int(alpha.max()) > picture.top:
+        return picture
+    return replace(picture, alpha=_through(alpha, picture.top, _WHITE))
+
+
 def _through(pixels: Any, top: int, white: int) -> Any:
     """Values of 0..top, in an array or `Rows`, as those of 0..white, rounded."""
 

@@ -59,6 +59,7 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
             picture = value_range.narrowed(picture)
         else:
             warn(f"{format.upper()} has 8 bits: 0 to {picture.top} became 0 to 255")
+            picture = value_range.with_alpha_stretched(picture)
     elif picture.bit_depth == 16 and format not in _DEEP:
         warn(f"{format.upper()} has 8 bits of the 16 that the picture has")
     if format == "ppm":

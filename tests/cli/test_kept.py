@@ -169,3 +169,26 @@ def test_inks_are_said_to_become_colours(nic, clean_place, pixels):
     done = nic("encode", "--json", "ink.jpg")
     assert "left out: inks (CMYK becomes RGB)" in done.err
     assert json.loads(done.out)["not_kept"] == ["inks (CMYK becomes RGB)"]
+
+
+def test_verify_looks_at_what_stands_beside_the_tiles(nic, picture):
+    from dataclasses import replace
+
+    from nic_cli.container import file
+    from nic_cli.types import Chunk
+
+    nic("encode", picture)
+    container = file.unpack(Path("photo.nic").read_bytes())
+    for kind, data in {
+        b"text": b"\0\3abc",
+        b"reso": bytes(9),
+        b"geot": b"II*\0",
+        b"gmap": b"x",
+        b"ALPH": b"RIFF",
+    }.items():
+        Path("bad.nic").write_bytes(file.pack(replace(container, chunks=(Chunk(kind, data),))))
+        for command in ("verify", "decode"):
+            done = nic(command, "bad.nic")
+            assert (done.code, len(done.err.splitlines())) == (3, 1), (kind, done.err)
+            assert "accept-truncated" not in done.err and "unpack" not in done.err
+        assert not Path("bad.png").exists()

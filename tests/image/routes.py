@@ -140,6 +140,16 @@ def _pngs() -> Iterator[Case]:
     for turned in TURNED:
         data = png(40, 8, 2, lines, (b"eXIf", exif(turned)))
         yield Case(f"png turned {turned}", data, turn(RGB, turned))
+        data = (
+            data[:33]
+            + data[33 + 12 + len(exif(turned)) : -12]
+            + data[33 : 45 + len(exif(turned))]
+            + data[-12:]
+        )
+        yield Case(f"png turned {turned} after its pixels", data, turn(RGB, turned))
+    low = (RGB >> 1).astype(np.uint16) << 5  # as of 12 bits
+    data = png16(np.dstack([low, 0 * DEEP_ALPHA + 65535])).getvalue()
+    yield Case("png rgba 12", data, ((low.astype(np.uint32) * 65535 + 2047) // 4095).astype(np.uint16))
     data = png16(np.dstack([DEEP, DEEP_ALPHA]), eXIf=exif(6)).getvalue()
     yield Case("png rgba 16 turned 6", data, turn(DEEP, 6), turn(DEEP_ALPHA, 6))
 
@@ -157,6 +167,9 @@ def _coloured() -> Iterator[Case]:
     deep = 65535 * np.where(fine <= 0.0031308, 12.92 * fine, 1.055 * fine ** (1 / 2.4) - 0.055)
     data = png16(DEEP, gAMA=linear[1]).getvalue()
     yield Case("png gamma 1 16", data, deep.round().astype(np.uint16), most=2)
+    junk = (b"iCCP", b"icc\0\0" + zlib.compress(b"junk" * 100))
+    brought = (255 * right).round().astype(np.uint8)
+    yield Case("png junk profile and gamma 1", png(40, 8, 2, lines, junk, linear), brought, most=1)
     for name, chunks in {
         "gamma of sRGB": [(b"gAMA", struct.pack(">I", 45_455))],
         "srgb over gamma": [(b"sRGB", b"\0"), linear],
@@ -198,6 +211,10 @@ def _jpegs() -> Iterator[Case]:
     yield Case(
         "jpeg turned by exif", saved(RGB, "JPEG", xmp=upright, exif=both, **fine), turn(right, 3), most=1
     )
+    both = stream(
+        Image.fromarray(RGB), "MPO", save_all=True, append_images=[Image.fromarray(255 - RGB)], **fine
+    )
+    yield Case("jpeg stereo", both.getvalue(), right, most=1)
     inks = saved(255 - RGB, "JPEG", "CMYK", **fine)
     yield Case("jpeg cmyk", inks, np.asarray(Image.open(io.BytesIO(inks)).convert("RGB")), most=1)
 

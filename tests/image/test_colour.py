@@ -12,11 +12,13 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from nic_cli.image import colour, colour_space
+from nic_cli.image.ancillary import profiles
+from nic_cli.image.ancillary.colour_codes import BT2020, ColourCode
 from nic_cli.image.preview import with_preview
 from nic_cli.image.reading import read
 from nic_cli.types import Metadata, Picture
 
-from .pictures import P3, SRGB, cmyk_profile, grey_profile, rgb_profile, stream, written
+from .pictures import P3, SRGB, cmyk_profile, grey_profile, png16, rgb_profile, stream, written
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:96, :128])
 
@@ -199,3 +201,27 @@ def test_a_container_with_a_bad_profile_is_written_as_srgb(icc):
     out = written(Picture(PHOTO, None, Metadata(icc), original_space=True), "png", warn=said.append)
     assert (np.asarray(Image.open(out)) == PHOTO).all() and "icc_profile" not in Image.open(out).info
     assert len(said) == 1
+
+
+def test_linear_light_of_wide_colours_is_coded_by_the_curve_of_srgb():
+    points = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    light = np.where(PHOTO / 255 <= 0.04045, PHOTO / 255 / 12.92, ((PHOTO / 255 + 0.055) / 1.055) ** 2.4)
+    deep = (light * 65535).round().astype(np.uint16)
+    picture = read(png16(deep, gAMA=struct.pack(">I", 100000), cHRM=points))
+    assert np.abs(picture.pixels / 257 - PHOTO).max() < 0.6 and not picture.original_space
+    assert b"Display P3" in picture.metadata.icc.replace(b"\0", b"")
+
+
+def test_hdr_said_in_a_profile_is_hdr():
+    icc = profiles.profile_of(ColourCode(BT2020, "srgb"))
+    count = int.from_bytes(icc[128:132], "big")
+    entries = [bytearray(icc[at : at + 12]) for at in range(132, 132 + 12 * count, 12)]
+    for entry in entries:
+        entry[4:8] = (int.from_bytes(entry[4:8], "big") + 12).to_bytes(4, "big")
+    tag = b"cicp" + (len(icc) + 12).to_bytes(4, "big") + (12).to_bytes(4, "big")
+    whole = icc[:128] + (count + 1).to_bytes(4, "big") + b"".join(entries) + tag + icc[132 + 12 * count :]
+    whole = (len(whole) + 12).to_bytes(4, "big") + whole[4:] + b"cicp" + bytes(4) + bytes((9, 16, 0, 1))
+    said = []
+    read(png(PHOTO, whole), "x", warn=said.append)
+    assert said == ["x: HDR by PQ, taken for sRGB, which looks flat; --hdr keep keeps it as it is"]
+    assert read(png(PHOTO, whole), hdr=True).metadata.cicp == bytes((9, 16, 0, 1))

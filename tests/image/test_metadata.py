@@ -268,3 +268,20 @@ def test_face_regions_of_a_turned_picture_are_left_out():
         picture = read(data, warn=said.append)
         assert b'tiff:Make="nic"' in picture.metadata.xmp
         assert (b"mwg-rs" in picture.metadata.xmp) == (turned == 1) == (not said)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_resolution_in_exif_turns_with_the_picture(order):
+    tags = Image.Exif()
+    tags.endian = order
+    tags[274], tags[282], tags[283], tags[296] = 6, 300.0, 150.0, 2
+    picture = read(stream(Image.fromarray(RGB), "JPEG", exif=tags.tobytes()))
+    for format in ("jpeg", "tiff", "webp"):
+        back = Image.open(written(picture, format)).getexif()
+        assert (back[282], back[283]) == (150, 300), format
+
+
+def test_further_views_and_what_cannot_be_read_are_told_as_not_kept():
+    image = Image.fromarray(RGB)
+    data = stream(image, "MPO", save_all=True, append_images=[image])
+    assert read(data).metadata.lost == ("further views",)

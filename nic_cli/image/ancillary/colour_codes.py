@@ -91,11 +91,14 @@ def unless_srgb(code: ColourCode) -> ColourCode | None:
     return None if plain and near_srgb(code.primaries) else code
 
 
-def png(stream: BinaryIO, name: str, warn: Warn, max_item: int) -> ColourCode | bytes | None:
+def png(
+    stream: BinaryIO, name: str, warn: Warn, max_item: int, *, icc: bool = True
+) -> ColourCode | bytes | None:
     """What decides on the colours of a PNG by its third edition, 4.3: cICP, iCCP, sRGB, gAMA with cHRM.
 
     bytes: an ICC profile, at most `max_item` of them. None: its values are sRGB, whatever else stands there.
-    What makes no sense is told to `warn` and passed over. A grey picture has a code's curve alone.
+    icc: whether to heed a profile. What makes no sense is told to `warn` and passed over. A grey picture has
+    a code's curve alone.
     """
     chunks = _chunks(stream, max_item)
     try:
@@ -104,11 +107,26 @@ def png(stream: BinaryIO, name: str, warn: Warn, max_item: int) -> ColourCode | 
     except ValueError as error:
         warn(f"{name}: its cICP chunk was left out: {error}")
     try:
-        if b"iCCP" in chunks:
+        if icc and b"iCCP" in chunks:
             return _icc(chunks[b"iCCP"], max_item)
     except (ValueError, zlib.error) as error:
         warn(f"{name}: its iCCP chunk was left out: {error}")
     return None if b"sRGB" in chunks else unless_srgb(_gamma(chunks, name, warn))
+
+
+def hdr_of(icc: bytes) -> ColourCode | None:
+    """The code in a profile (ICC.1:2022, 9.2.17, cicpTag) that says HDR; None where there is none."""
+    count = int.from_bytes(icc[128:132], "big") if len(icc) >= 132 else 0
+    for at in range(132, 132 + 12 * min(count, 100), 12):
+        if icc[at : at + 4] == b"cicp":
+            start = int.from_bytes(icc[at + 4 : at + 8], "big")
+            said = icc[start + 8 : start + 12]
+            try:
+                code = of_code(said[0], said[1])
+            except (ValueError, IndexError):
+                return None
+            return code if code.transfer in ("pq", "hlg") else None
+    return None
 
 
 def _chunks(stream: BinaryIO, max_item: int) -> dict[bytes, bytes]:

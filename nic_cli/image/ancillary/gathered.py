@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import asdict, replace
 from typing import Any, BinaryIO
 
 from PIL import Image
 
-from nic_cli.image.ancillary import gain_map, left_behind, side_data, side_output, ultra_hdr
+from nic_cli.image.ancillary import gain_map, left_behind, png_chunks, side_data, side_output, ultra_hdr
 from nic_cli.image.ancillary.gain_claims import without, without_claim
 from nic_cli.image.ancillary.left_behind import VIDEO
 from nic_cli.image.ancillary.side_data import SideData
-from nic_cli.image.ancillary.thumbnails import with_size, without_thumbnail
+from nic_cli.image.ancillary.thumbnails import with_resolution_swapped, with_size, without_thumbnail
 from nic_cli.image.opening import Warn
 from nic_cli.types import Metadata, Picture
 
@@ -44,18 +45,31 @@ def gather(stream: BinaryIO, image: Image.Image, file_name: str, name: str, warn
     file_name: of the original, to be kept, or "".
     """
     side = side_data.gather(stream, image, name, warn)
-    lost = left_behind.not_kept(stream, image)
-    lost = [what for what in lost if what != "further frames"]  # one was asked for
+    lost = [
+        what for what in left_behind.not_kept(stream, image) if what != "further frames"
+    ]  # one is asked for
     if image.mode == "CMYK":
         lost.append("inks (CMYK becomes RGB)")
+    said: list[str] = []
+    found = ultra_hdr.find(stream, image, name, said.append)
+    if image.format == "MPO" and not found:
+        lost.append("further views")
     if lost:
         warn(f"{name}: left out: {', '.join(lost)}")
-    found = ultra_hdr.find(stream, image, name, warn)
+    for line in said:
+        warn(line)
+    lost += ["gain map"] * bool(said)
     kind = {"MPO": "jpeg", "HEIF": "heic"}.get(str(image.format), str(image.format).lower())
     origin = f"{kind}\0{file_name}".encode("utf-8", "replace") if file_name else b""
-    raw = side_data.raw_profiles(stream) if image.format == "PNG" else {}
-    exif, xmp = raw.get("exif", b""), raw.get("xmp", b"")
+    exif, xmp = png_chunks.exif_and_xmp(stream) if image.format == "PNG" else (b"", b"")
     return Metadata(exif=exif, xmp=xmp, gain_map=found, origin=origin, lost=tuple(lost), **asdict(side))
+
+
+def check(said: Metadata) -> None:
+    """Raise DamagedFile where what a file says is not of the forms that are documented."""
+    side_output.check(side_of(said))
+    if said.gain_map:
+        gain_map.unpack(said.gain_map)
 
 
 def upright(picture: Picture, orientation: int, name: str, warn: Warn) -> Picture:
@@ -72,8 +86,17 @@ def upright(picture: Picture, orientation: int, name: str, warn: Warn) -> Pictur
         xmp = without(said.xmp, REGIONS)
         if xmp != said.xmp:
             warn(f"{name}: face regions in XMP are of the picture before it was turned, and were left out")
-        said = replace(said, xmp=xmp, exif=resized(said.exif, picture.width, picture.height))
+        exif = sideways(said.exif) if orientation >= 5 else said.exif
+        said = replace(said, xmp=xmp, exif=resized(exif, picture.width, picture.height))
     return replace(picture, metadata=said)
+
+
+def sideways(exif: bytes) -> bytes:
+    """EXIF of a picture whose rows have become columns: so have its resolutions."""
+    try:
+        return with_resolution_swapped(exif)
+    except (ValueError, struct.error):
+        return exif
 
 
 def resized(exif: bytes, width: int, height: int) -> bytes:

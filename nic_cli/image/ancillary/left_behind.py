@@ -9,15 +9,16 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from nic_cli.image.ancillary import side_data
+from nic_cli.image.ancillary import png_chunks, side_data
 from nic_cli.image.ancillary.jpeg_segments import APP0, APP13, segments
 from nic_cli.image.ancillary.side_data import PHOTOSHOP
 from nic_cli.image.ancillary.side_output import TIFF_TYPES
 from nic_cli.image.ancillary.thumbnails import page, tag_value
 
 _PNG_KNOWN = b"""IHDR PLTE IDAT IEND tRNS iDOT CgBI fcTL fdAT pHYs tEXt zTXt iTXt eXIf
-    gAMA cHRM cICP sRGB iCCP sBIT mDCV mDCv cLLI cLLi""".split()
+    gAMA cHRM cICP sRGB iCCP""".split()
 _PNG_NAMES = {b"tIME": "time of change", b"acTL": "further frames", b"caBX": "content credentials"}
+_PNG_NAMES |= {b"sBIT": "significant bits", b"mDCV": "mastering display", b"cLLI": "light levels"}
 _WEBP_KNOWN = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF")
 # Adobe and Ducky say how the pixels are coded, and how well.
 _SEGMENTS_KNOWN = rb"Exif\0|http://ns.adobe.com/x|ICC_PROFILE\0|MPF\0|urn:iso:std:iso:ts:21496|Adobe|Ducky"
@@ -52,7 +53,7 @@ def not_kept(stream: BinaryIO, image: Image.Image) -> list[str]:
 
 
 def _lost_of_png(stream: BinaryIO, image: Image.Image) -> Iterator[str]:
-    for kind, _ in side_data.chunks_of_png(stream):
+    for kind, _ in png_chunks.chunks(stream):
         if kind not in _PNG_KNOWN:
             yield _PNG_NAMES.get(kind, f"PNG chunk {kind.decode('latin-1')!r}")
     if stream.read(1):

@@ -15,7 +15,6 @@ Numbers are big-endian but in geo, and each is at most 1 MiB, the texts also whe
 from __future__ import annotations
 
 import io
-import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +24,11 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from nic_cli.image.ancillary import png_chunks
 from nic_cli.image.ancillary.jpeg_segments import APP0, APP1, APP13, COMMENT, segments
+from nic_cli.image.ancillary.png_chunks import MOST
 from nic_cli.image.ancillary.thumbnails import Entry, Layout, directory, layout, page, structure, tag_value
 
-MOST = 1 << 20
-"""Bytes of one of the four, unpacked."""
 ASPECT, INCH, CENTIMETRE, METRE = range(4)
 GEO_KINDS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2, 42112: 2, 42113: 2}
 """Tags of GeoTIFF, and of GDAL, with their types of TIFF."""
@@ -38,12 +37,8 @@ GEO_LETTERS = {2: "s", 3: "H", 12: "d"}
 PHOTOSHOP, IPTC_RESOURCE = b"Photoshop 3.0\0", 0x0404
 IPTC_TAG, PHOTOSHOP_TAG = 33723, 34377
 COMMENT_KEYWORD = "Comment"
-TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 HEAD = 1 << 26
 """Bytes of a JPEG in which its first scan begins."""
-
-_RAW = re.compile(rb"Raw profile type (exif|app1|xmp|iptc|8bim|icc|icm)\0", re.IGNORECASE)
-_XMP_KEYWORD, _XMP_SPACE = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,70 +75,22 @@ def gather(stream: BinaryIO, image: Image.Image, name: str, warn: Callable[[str]
     return said
 
 
-def chunks_of_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and data of each chunk; of pixels, and of what is cut or fails its checksum, the kind alone."""
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8:
-        size, kind = int.from_bytes(head[:4], "big"), head[4:]
-        after = stream.tell() + size + 4
-        data = b"" if kind in (b"IDAT", b"fdAT") else stream.read(min(size, 16 * MOST))
-        sound = len(data) == size and zlib.crc32(kind + data) == int.from_bytes(stream.read(4), "big")
-        yield kind, data if sound else b""
-        stream.seek(after)
-        if kind == b"IEND":
-            return
-
-
 def _of_png(stream: BinaryIO, image: Image.Image, lost: set[str]) -> SideData:
     resolution, texts, raw, room = b"", list[tuple[str, str]](), False, MOST
-    for kind, data in chunks_of_png(stream):
+    for kind, data in png_chunks.chunks(stream):
         if kind == b"pHYs" and len(data) == 9:
             x, y, unit = struct.unpack(">IIB", data)
             resolution = pack_resolution(METRE if unit else ASPECT, x, y)
-        elif kind in TEXT_CHUNKS and _RAW.match(data):
+        elif kind in png_chunks.TEXT_CHUNKS and png_chunks.RAW.match(data):
             raw = True
-        elif kind in TEXT_CHUNKS and room >= 0 and not data.startswith(_XMP_KEYWORD):
+        elif kind in png_chunks.TEXT_CHUNKS and room >= 0 and not data.startswith(png_chunks.XMP_KEYWORD):
             try:
-                texts.append(_png_text(kind, data))
+                texts.append(png_chunks.text_of(kind, data))
                 room -= len(texts[-1][1])  # a few bytes can unpack to a mebibyte, over and over
             except (ValueError, IndexError, zlib.error):
                 lost.add("broken texts")
-    iptc = raw_profiles(stream).get("iptc", b"") if raw else b""
+    iptc = _iptc(png_chunks.raw_profiles(stream).get("iptc", b""), lost) if raw else b""
     return SideData(resolution, _texts(texts, lost), iptc)
-
-
-def _png_text(kind: bytes, data: bytes) -> tuple[str, str]:
-    """Keyword and text of a chunk. Raises ValueError, IndexError, zlib.error where it is broken."""
-    keyword, found, text = data.partition(b"\0")
-    if not found:
-        raise ValueError("no keyword")
-    if kind == b"iTXt":
-        packed, rest = text[0], text[2:]
-        text = rest.split(b"\0", 2)[2]
-    else:
-        packed, text = kind == b"zTXt", text[kind == b"zTXt" :]
-    text = inflated(text) if packed else text
-    return keyword.decode("latin-1"), _decoded(text) if kind == b"iTXt" else text.decode("latin-1")
-
-
-def raw_profiles(stream: BinaryIO) -> dict[str, bytes]:
-    """Return what ImageMagick wrote as hexadecimal text into a PNG: any of `exif`, bare, `xmp` and `iptc`."""
-    found = dict[str, bytes]()
-    for kind, data in chunks_of_png(stream):
-        if kind not in TEXT_CHUNKS or not _RAW.match(data):
-            continue
-        try:
-            keyword, text = _png_text(kind, data)
-            _, size, digits = text.strip().split("\n", 2)
-            body = bytes.fromhex(digits)[: int(size)]
-        except (ValueError, IndexError, zlib.error):
-            continue
-        known = keyword.split()[3].lower()
-        known = {"8bim": "iptc", "app1": "xmp" if body.startswith(_XMP_SPACE) else "exif"}.get(known, known)
-        if known in ("exif", "xmp", "iptc"):
-            body = body.removeprefix(b"Exif\0\0").removeprefix(_XMP_SPACE)
-            found.setdefault(known, _iptc(body, set()) if known == "iptc" else body)
-    return found
 
 
 def _of_jpeg(stream: BinaryIO, image: Image.Image, lost: set[str]) -> SideData:
@@ -158,7 +105,7 @@ def _of_jpeg(stream: BinaryIO, image: Image.Image, lost: set[str]) -> SideData:
         elif marker == APP13 and data.startswith(PHOTOSHOP):
             photoshop += data[len(PHOTOSHOP) :]  # one follows the other where they are too many for a segment
         elif marker == COMMENT:
-            texts.append((COMMENT_KEYWORD, _decoded(data.rstrip(b"\0"))))
+            texts.append((COMMENT_KEYWORD, png_chunks.decoded(data.rstrip(b"\0"))))
     if resolution == resolution_of_exif(exif):
         resolution = b""
     return SideData(resolution, _texts(texts, lost), _iptc(photoshop, lost))
@@ -166,7 +113,7 @@ def _of_jpeg(stream: BinaryIO, image: Image.Image, lost: set[str]) -> SideData:
 
 def _of_gif(stream: BinaryIO, image: Image.Image, lost: set[str]) -> SideData:
     comment = image.info.get("comment", b"")
-    return SideData(texts=_texts([(COMMENT_KEYWORD, _decoded(comment))] if comment else [], lost))
+    return SideData(texts=_texts([(COMMENT_KEYWORD, png_chunks.decoded(comment))] if comment else [], lost))
 
 
 def _of_bmp(stream: BinaryIO, image: Image.Image, lost: set[str]) -> SideData:
@@ -281,20 +228,3 @@ def _texts(texts: Sequence[tuple[str, str]], lost: set[str]) -> bytes:
     except ValueError as error:
         lost.add(str(error))
         return b""
-
-
-def inflated(data: bytes) -> bytes:
-    """Unpack zlib's bytes. Raises ValueError where there are more than MOST, or not all; zlib.error."""
-    unpacker = zlib.decompressobj()
-    found = unpacker.decompress(data, MOST + 1)
-    if len(found) > MOST or not unpacker.eof:
-        raise ValueError("too long, or cut")
-    return found
-
-
-def _decoded(data: bytes) -> str:
-    """Text in UTF-8, or what is read as Latin-1 since it cannot be that."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")

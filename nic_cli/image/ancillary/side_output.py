@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import IFDRational
 from nic_cli.errors import DamagedFile
 from nic_cli.image.ancillary import jpeg_segments, side_data
 from nic_cli.image.ancillary.jpeg_segments import APP0, APP13, COMMENT, MAX_DATA, packed, segments
+from nic_cli.image.ancillary.png_chunks import inflated
 from nic_cli.image.ancillary.side_data import ASPECT, CENTIMETRE, INCH, METRE, PHOTOSHOP, SideData
 from nic_cli.image.ancillary.thumbnails import directory, holds, layout, tag_value
 
@@ -52,7 +53,7 @@ def unpack_texts(data: bytes) -> list[tuple[str, str]]:
     try:
         if data[:1] not in (b"\0", b"\1"):
             raise ValueError("of no known form")
-        body = side_data.inflated(data[1:]) if data[0] else data[1:]
+        body = inflated(data[1:]) if data[0] else data[1:]
         while at < len(body):
             split = at + 1 + body[at]
             (size,) = struct.unpack_from(">I", body, split)
@@ -61,7 +62,7 @@ def unpack_texts(data: bytes) -> list[tuple[str, str]]:
             keyword, at = body[at + 1 : split].decode("utf-8"), split + 4 + size
             found.append((keyword, body[split + 4 : at].decode("utf-8")))
     except (ValueError, struct.error, zlib.error) as error:
-        raise DamagedFile(f"texts: {error}; fetch the file again") from error
+        raise DamagedFile("texts that are cut, or of no known form; fetch the file again") from error
     return found
 
 
@@ -75,7 +76,7 @@ def unpack_geo(data: bytes) -> dict[int, Any]:
             values = struct.unpack(f"{form.order}{entry.values}{letter}", tag_value(stream, entry))
             found[tag] = values[0].removesuffix(b"\0") if letter == "s" else values
     except (ValueError, LookupError, struct.error) as error:
-        raise DamagedFile(f"GeoTIFF tags: {error}; fetch the file again") from error
+        raise DamagedFile("GeoTIFF tags of no known form; fetch the file again") from error
     return found
 
 

@@ -35,6 +35,7 @@ _BYTES = {
     17: 8,
     18: 8,
 }
+_RESOLUTIONS = (282, 283)
 _MOST_ENTRIES, _MOST_VALUE, _MOST_STRIPS = 1 << 16, 1 << 24, 1 << 12
 
 
@@ -254,4 +255,20 @@ def with_size(exif: bytes, width: int, height: int) -> bytes:
                     letter = "H" if kind == _SHORT else "I"
                     struct.pack_into(form.order + "H", patched, entry.place + 2, kind)
                     struct.pack_into(form.order + letter, patched, entry.at, value)
+    return bytes(patched)
+
+
+def with_resolution_swapped(exif: bytes) -> bytes:
+    """Return bare EXIF with its resolutions across and down in each other's place. Raises as `with_size`."""
+    if not exif:
+        return exif
+    stream = io.BytesIO(exif)
+    form = classic(stream)
+    entries, _ = directory(stream, form.first, form)
+    across, down = (entries.get(tag) for tag in _RESOLUTIONS)
+    if across is None or down is None or (across.kind, across.values) != (down.kind, down.values):
+        return exif
+    patched = bytearray(exif)  # kinds and counts are equal: the last four bytes of an entry say the rest
+    first, second = (slice(entry.place + 8, entry.place + 12) for entry in (across, down))
+    patched[first], patched[second] = patched[second], patched[first]
     return bytes(patched)
