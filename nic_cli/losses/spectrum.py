@@ -30,7 +30,7 @@ def spectrum(found: Tensor, wanted: Tensor) -> Tensor:
     """
     (one_a, all_a), (one_b, all_b) = _log_powers(found), _log_powers(wanted)
     apart, together = one_a - one_b, all_a - all_b
-    over = F.relu(together - OVER_ALL).square() + 0.25 * F.relu(apart - OVER_ONE).square()
+    over = F.relu(together - OVER_ALL).square() + F.relu(apart - OVER_ONE).square()
     total = apart.square() + 4 * together.square() + 12 * over  # [N, planes, 64, 33]
     heard = _heard().to(found)
     each = (total * heard).sum((2, 3)) / heard.sum()

@@ -136,18 +136,18 @@ def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None]
 
 
 SPINS = {"GOMP_SPINCOUNT": "1000"}
-"""What torch's threads do while they wait, read when it is loaded: look a thousand times, then sleep.
+"""What torch's threads do while they wait beside other work, read when it is loaded: look a thousand times,
+then sleep. By default they look 300,000 times.
 
-By default they look 300,000 times. Beside one other busy thread that took 45 seconds of the processors for
-what takes 16, and 2.1 times as long; on an idle machine it is no faster (torch 2.13, encoding and decoding
-1080p: 0.53 and 1.40 s, 0.55 and 1.42 s by default). Never to look (OMP_WAIT_POLICY=passive) takes a quarter
-longer there.
+Beside one other busy thread that took 33 seconds of the processors for what takes 14, and 1.9 times as long;
+on an idle machine sleeping takes a tenth longer (torch 2.13 in float32, 1080p, encoding and decoding: 0.51
+and 1.43 s, 0.47 and 1.22 s by default).
 """
 
 
 def _import_torch() -> None:
-    """Import torch, with `SPINS` unless the user has said how threads are to wait."""
-    if "torch" in sys.modules or os.environ.keys() & {"OMP_WAIT_POLICY", *SPINS}:
+    """Import torch, with `SPINS` where others are at work, unless the user has said how threads wait."""
+    if "torch" in sys.modules or os.environ.keys() & {"OMP_WAIT_POLICY", *SPINS} or not _others_work():
         return
     os.environ.update(SPINS)
     try:
@@ -155,6 +155,15 @@ def _import_torch() -> None:
     finally:
         for name in SPINS:
             del os.environ[name]
+
+
+def _others_work() -> bool:
+    """Whether threads of others want the processors at this moment; so too where that cannot be asked."""
+    try:
+        running = int(Path("/proc/loadavg").read_text("ascii").split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
+        return True
+    return running > threading.active_count()
 
 
 def folder_of(name: str) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 
 from nic_cli import codec
 from nic_cli.container import file
+from nic_cli.image.metadata import strip
 from nic_cli.image.reading import read
 from nic_cli.zoo.load import load
 
@@ -48,7 +49,7 @@ def main() -> None:
     given = parser.parse_args()
     model = load(given.model)
     paths = sorted(given.folder.glob("*.png"))
-    pictures = [read(path, path.name) for path in paths]
+    pictures = [strip(read(path, path.name), {"all"}) for path in paths]  # what they say is not the model's
     pixels = [p.width * p.height for p in pictures]
     if given.bpp:
         reached = []

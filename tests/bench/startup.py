@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -89,11 +90,17 @@ def medians(given: dict[str, Command], runs: int) -> dict[str, tuple[float, floa
     return {name: tuple(map(statistics.median, zip(*each, strict=True))) for name, each in spent.items()}
 
 
-def picture(pixels: np.ndarray, width: int, height: int, place: Path) -> Path:
-    """A PNG of this size."""
+def picture(source: Path, width: int, height: int, place: Path) -> Path:
+    """A PNG of this size, made by another process: what a parent once held counts as its children's peak."""
     path = place / f"{width}x{height}.png"
-    Image.fromarray(mirrored(pixels, width, height)).save(path, compress_level=1)
+    with get_context("spawn").Pool(1) as pool:
+        pool.apply(_make, (source, width, height, path))
     return path
+
+
+def _make(source: Path, width: int, height: int, path: Path) -> None:
+    pixels = np.asarray(Image.open(source).convert("RGB"))
+    Image.fromarray(mirrored(pixels, width, height)).save(path, compress_level=1)
 
 
 def main() -> None:
@@ -106,28 +113,27 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("-q", type=float, default=2.0)
     given = parser.parse_args()
-    pixels = np.asarray(Image.open(given.picture).convert("RGB"))
     trees = {"nic": HERE, **({"before": given.before.resolve()} if given.before else {})}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for size in filter(None, given.sizes.split(",")):
             width, height = map(int, size.split("x"))
-            source = picture(pixels, width, height, place)
+            source = picture(given.picture, width, height, place)
             found = medians(commands(place, source, trees, given.q), given.runs)
             for name, (seconds, mib) in found.items():
                 old = found.get(name.replace("nic", "before")) if name.startswith("nic") else None
                 ratio = f"   {seconds / old[0]:5.2f} {mib / old[1]:5.2f} of before" if old else ""
                 print(f"{size:>10}  {name:16} {seconds:7.2f} s {mib:7.0f} MiB{ratio}", flush=True)
         if given.fit:
-            fit([float(part) for part in given.fit.split(",")], pixels, place, trees, given)
+            fit([float(part) for part in given.fit.split(",")], place, trees, given)
 
 
-def fit(sizes: list[float], pixels: np.ndarray, place: Path, trees: dict[str, Path], given) -> None:
+def fit(sizes: list[float], place: Path, trees: dict[str, Path], given) -> None:
     """Print start and slope of `nic decode` over sizes in megapixels, least squares of relative errors."""
     seconds = defaultdict(list)
     for size in sizes:
         width = round((size * 1e6 * 1.5) ** 0.5)
-        source = picture(pixels, width, round(width / 1.5), place)
+        source = picture(given.picture, width, round(width / 1.5), place)
         found = medians(commands(place, source, trees, given.q), given.runs)
         for name in (n for n in found if n.endswith("decode")):
             seconds[name].append(found[name][0])
