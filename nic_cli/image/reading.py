@@ -145,9 +145,8 @@ def from_pil(
         stream = stream if stream is not None and not stream.closed and stream.seekable() else None
         at = 0 if stream is None else stream.tell()
         told = _told(stream, image, "", name, silent) if stream else _told_again(image, name)
-        if said := gathered.titles(
-            told.beside
-        ):  # whoever took metadata out of `info` must find none in the file
+        # Whoever took metadata out of `info` must find none in the file.
+        if said := gathered.titles(told.beside):
             warn(f"{name}: {', '.join(said)} are taken of files only: give the file")
         told = replace(told, beside=Metadata())
         deep = _unnarrowed(image, stream, name)
@@ -167,7 +166,7 @@ def _told_again(image: Image.Image, name: str) -> _Told:
     if path:
         with suppress(OSError, NicError), Path(os.fsdecode(path)).open("rb") as stream:
             other = open_image(stream, name, formats=_formats(image), frame=image.tell() + 1)
-            if other.format == image.format:
+            if (other.format, other.size) == (image.format, image.size):
                 return replace(_told(stream, image, "", name, silent), lying=0)
     return _told(None, image, "", name, silent)
 

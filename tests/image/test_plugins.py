@@ -311,3 +311,13 @@ def test_damage_is_refused_or_harmless(kind):
             read(io.BytesIO(data), "x")
         except PictureError as error:
             assert "\n" not in str(error)
+
+
+def test_a_thumbnail_of_a_cut_avif_is_not_cut_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("nic_cli.image.ancillary.isobmff.clean_aperture", lambda _: (8, 8, 16, 16))
+    Image.fromarray(SMOOTH).save(tmp_path / "a.avif")
+    with Image.open(tmp_path / "a.avif") as image:
+        image.load()
+        assert from_pil(image).pixels.shape[:2] == (16, 16)
+        image.thumbnail((24, 24))
+        assert from_pil(image).pixels.shape[:2] == (image.height, image.width)
