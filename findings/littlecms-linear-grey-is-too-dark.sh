@@ -5,7 +5,7 @@
 # expect the same values as of an RGB picture with equal channels and the same curve, within half a level of the
 # formula. Seen: darks are up to 10 levels of 255 too dark (value 2 becomes 12, right is 22), and at gamma 1.4 still
 # 1.6 levels off; the RGB picture is right to half a level, and so is the grey one when littleCMS is told not to
-# optimise. Its shortcut for 8-bit grey draws straight lines through too few points of a steep curve.
+# optimise.
 set -eu
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -67,7 +67,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An upright picture, in sRGB values, as the network sees it.
+    """An upright picture, as the network sees it: in sRGB, or in wider colours under `metadata.icc`.
 
     pixels: [height, width, channels], uint8 or uint16; 1 channel (grey) or 3 (RGB). Of a very large
         picture they may be `Rows`, of which whoever codes or writes asks no more than that.

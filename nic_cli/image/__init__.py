@@ -1,1 +1,1 @@
-"""Stage 1: pictures in files and in memory, upright and in sRGB; the only stage that knows Pillow."""
+"""Stage 1: pictures in files and in memory, upright, under a profile or in sRGB; Pillow's only stage."""

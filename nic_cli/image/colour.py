@@ -97,13 +97,18 @@ def lab_to_srgb(image: Image.Image) -> Image.Image:
     return to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())
 
 
+def changed(pixels: Any, change: Callable[[PixelArray], PixelArray]) -> Any:
+    """Pixels, an array or `Rows`, through `change`: at once, or as their rows come."""
+    return change(pixels) if isinstance(pixels, np.ndarray) else pixels.through(change)
+
+
 def applied(convert: Callable[[Image.Image, bytes], Image.Image], pixels: Any, icc: bytes) -> Any:
     """`to_srgb` or `from_srgb` on pixels [H, W, 3] of uint8, at once or, of `Rows`, as they come."""
 
     def change(rows: PixelArray) -> PixelArray:
         return np.asarray(convert(Image.fromarray(rows), icc))
 
-    return change(pixels) if isinstance(pixels, np.ndarray) else pixels.through(change)
+    return changed(pixels, change)
 
 
 @lru_cache(_CACHED)

@@ -10,9 +10,8 @@ HDR (PQ, HLG)                     values as they are, taken for sRGB or, if aske
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -20,6 +19,7 @@ from PIL import Image
 from nic_cli.image import colour
 from nic_cli.image.ancillary import colour_codes, isobmff, profiles
 from nic_cli.image.ancillary.colour_codes import ColourCode, Transfer
+from nic_cli.image.colour import changed
 from nic_cli.image.opening import MAX_ITEM, Warn
 from nic_cli.types import Picture, PixelArray
 
@@ -87,11 +87,11 @@ def settled(
                 # Light itself is no scale to be coded on: most of its steps are too bright to be seen.
                 curve = replace(code, primaries=colour_codes.SRGB)
                 picture = replace(
-                    picture, pixels=_through(picture.pixels, lambda x: profiles.to_srgb_values(x, curve))
+                    picture, pixels=changed(picture.pixels, lambda x: profiles.to_srgb_values(x, curve))
                 )
                 code = replace(code, transfer="srgb")
             return replace(picture, metadata=replace(picture.metadata, icc=profiles.profile_of(code)))
-        return replace(picture, pixels=_through(picture.pixels, lambda x: profiles.to_srgb_values(x, code)))
+        return replace(picture, pixels=changed(picture.pixels, lambda x: profiles.to_srgb_values(x, code)))
     except ValueError as error:
         warn(f"{name}: its colours cannot be used and sRGB was taken: {error}")
         return picture
@@ -104,7 +104,7 @@ def _in_hdr(picture: Picture, code: ColourCode, name: str, warn: Warn, *, keep: 
         return picture
     pixels, alpha = picture.pixels, picture.alpha
     if picture.bit_depth == 8:
-        pixels = _through(pixels, _widened)
+        pixels = changed(pixels, _widened)
         alpha = None if alpha is None else _widened(alpha)
     return replace(
         picture, pixels=pixels, alpha=alpha, metadata=replace(picture.metadata, icc=b"", cicp=code.cicp)
@@ -113,11 +113,6 @@ def _in_hdr(picture: Picture, code: ColourCode, name: str, warn: Warn, *, keep: 
 
 def _widened(values: PixelArray) -> PixelArray:
     return values.astype(np.uint16) * np.uint16(257)
-
-
-def _through(pixels: Any, change: Callable[[PixelArray], PixelArray]) -> Any:
-    """Pixels, an array or `Rows`, changed by `change`."""
-    return change(pixels) if isinstance(pixels, np.ndarray) else pixels.through(change)
 
 
 def _by_profile(picture: Picture, name: str, warn: Warn) -> Picture:
@@ -149,12 +144,12 @@ def without_profile(picture: Picture, warn: Warn) -> Picture:
     plain = replace(picture, metadata=replace(picture.metadata, icc=b""))
     try:
         if picture.channels == 1:
-            return replace(plain, pixels=_through(picture.pixels, lambda x: profiles.grey_to_srgb(x, icc)))
+            return replace(plain, pixels=changed(picture.pixels, lambda x: profiles.grey_to_srgb(x, icc)))
         if picture.bit_depth == 8 and colour.is_srgb(icc):
             return plain
         if picture.bit_depth == 16:
             change = lambda x: profiles.from_profile_values(x, icc)  # noqa: E731
-            return replace(plain, pixels=_through(picture.pixels, change))
+            return replace(plain, pixels=changed(picture.pixels, change))
         return replace(plain, pixels=colour.applied(colour.to_srgb, picture.pixels, icc))
     except ValueError as error:
         warn(f"written without the profile that its values need: {error}")

@@ -1,4 +1,4 @@
-"""From a file, a stream, a Pillow image or an array to a Picture: upright, in sRGB, at its full depth."""
+"""From a file, a stream, a Pillow image or an array to a Picture: upright, at its full depth."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nic_cli.image.colour import changed
 from nic_cli.image.opening import Warn
 from nic_cli.types import Picture, PixelArray
 
@@ -52,4 +53,4 @@ def _through(pixels: Any, top: int, white: int) -> Any:
         found: PixelArray = np.minimum(wide, _WHITE).astype(np.uint16)
         return found
 
-    return change(pixels) if isinstance(pixels, np.ndarray) else pixels.through(change)
+    return changed(pixels, change)

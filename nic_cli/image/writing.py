@@ -149,9 +149,7 @@ def _in_8_bit(picture: Picture) -> Picture:
     if picture.bit_depth == 8:
         return picture
     alpha = None if picture.alpha is None else _rounded(picture.alpha)
-    pixels = picture.pixels
-    pixels = _rounded(pixels) if isinstance(pixels, np.ndarray) else pixels.through(_rounded)
-    return replace(picture, pixels=pixels, alpha=alpha)
+    return replace(picture, pixels=colour.changed(picture.pixels, _rounded), alpha=alpha)
 
 
 def _rounded(values: PixelArray) -> PixelArray:

@@ -14,6 +14,7 @@ from nic_cli.image.ancillary.jpeg_segments import APP0, APP13, segments
 from nic_cli.image.ancillary.side_data import PHOTOSHOP
 from nic_cli.image.ancillary.side_output import TIFF_TYPES
 from nic_cli.image.ancillary.thumbnails import page, tag_value
+from nic_cli.image.metadata import DESCRIPTIVE
 
 _PNG_KNOWN = b"""IHDR PLTE IDAT IEND tRNS iDOT CgBI fcTL fdAT pHYs tEXt zTXt iTXt eXIf
     gAMA cHRM cICP sRGB iCCP""".split()
@@ -25,9 +26,8 @@ _SEGMENTS_KNOWN = rb"Exif\0|http://ns.adobe.com/x|ICC_PROFILE\0|MPF\0|urn:iso:st
 _SEGMENT_NAMES = {b"JFXX": "JFXX thumbnail", b"FPXR": "FlashPix data", b"JP": "JUMBF data"}
 # What is kept, from here or elsewhere, or follows from it: sums, resolution, thumbnails, ICC, EXIF, XMP.
 _RESOURCES_KNOWN = {side_data.IPTC_RESOURCE, 0x0425, 0x03ED, 0x0409, 0x040C, 0x040F, 0x0422, 0x0424}
-# What EXIF of a TIFF keeps (`metadata.DESCRIPTIVE`), and those that follow from what is kept.
-_TIFF_KNOWN = {269, 285, 18246, 18249, 40091, 40092, 40093, 40094, 40095}
-_TIFF_KNOWN |= {700, 32995, 32996, 32997, 32998, 33432, 34665, 34675, 34853, 50839, *TIFF_TYPES}
+# What is kept, in EXIF or else, and what follows from that.
+_TIFF_KNOWN = {700, 32995, 32996, 32997, 32998, 34665, 34675, 34853, 50839, *DESCRIPTIVE, *TIFF_TYPES}
 _TIFF_NAMES = {330: "pictures in SubIFDs", 34412: "LSM metadata"}
 _TIFF_NAMES |= {37724: "Photoshop layers", 50844: "RPC data", 50838: "ImageJ metadata"}
 VIDEO = "a video after the picture"
