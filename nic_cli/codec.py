@@ -9,7 +9,7 @@ Stages know nothing of each other; they meet here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from nic_cli.arrays import Array
 from nic_cli.container import file, layout
 from nic_cli.container.layout import STEPS, quantise
-from nic_cli.errors import DamagedFile, ModelError, UsageError
+from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.image.alpha import pack_alpha, unpack_alpha
 from nic_cli.image.ancillary import gathered
 from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
 from nic_cli.rate_control import closest, filled
-from nic_cli.tile_coding import code, parse
+from nic_cli.tile_coding import code, parse, readable
 from nic_cli.tiles import latent_plane, strips
-from nic_cli.tiles.grid import LATENT, Grid, extended
+from nic_cli.tiles.grid import HYPER, LARGEST, LATENT, Grid, Placed, extended
 from nic_cli.tiles.strips import Progress
 from nic_cli.types import (
     Chunk,
@@ -68,7 +68,9 @@ def encode(
     Raises UsageError on values out of range and on a size that even q = 0 exceeds.
     """
     q = min(USUAL_Q, model.config.q_top) if q is None else q
-    _check(model, q, b, tile)
+    _check(model, q, b)
+    if tile % HYPER or not HYPER <= tile <= LARGEST:
+        raise UsageError(f"tile is {tile}: it takes a multiple of {HYPER} up to {LARGEST}")
     if not 0 <= effort < len(SEARCH_STEPS):
         raise UsageError(f"effort is {effort}: it goes from 0 to {len(SEARCH_STEPS) - 1}")
     effort = effort if model.searched else 1
@@ -132,16 +134,17 @@ def stream(
     """
     header = container.header
     shown = header.b if b is None else b
-    _check(model, header.q, shown, header.tile)
-    grid, engine = _grid(container, model), _engine(header, model)
+    grid = readable(container, model)
+    _check(model, header.q, shown)
     area = grid.area(region, scale)
     check_size(area.width // scale, area.height // scale, "the picture", most)
-    window = grid.window(area, engine.reach)
+    window = grid.window(area, model.reach)
     placed = grid.meeting(window)
-    tiles = (parse(container.tiles[n], r, header, model, engine)() for row in placed for n, r in row)
+    parsed = _parsed(container, model, (tile for row in placed for tile in row))
+    parsed = chain([next(parsed)], parsed)  # what is no picture is refused before torch and alpha come
     origin = Origin(window.x, window.y, file.symbols_crc(container))
-    latents = latent_plane.joined(tiles, placed, window)
-    rows = engine.synthesise(latents, header.q, header.b, shown, divisor, origin)
+    latents = latent_plane.joined((tile() for tile in parsed), placed, window)
+    rows = _engine(header, model).synthesise(latents, header.q, header.b, shown, divisor, origin)
     inside = replace(area, x=area.x - LATENT * window.x, y=area.y - LATENT * window.y)
     pixels = strips.joined(rows, inside, header.channels, header.bit_depth, scale, progress)
     return _picture(pixels, container, area, scale)
@@ -149,13 +152,20 @@ def stream(
 
 def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
     """CRC-32 over the symbols' CRC-32s of all tiles, each checked, as are chunks; raises as `decode` does."""
-    _beside(container)
-    grid, engine = _grid(container, model), _engine(container.header, model)
-    for number, region in enumerate(chain.from_iterable(grid.rows())):
-        parse(container.tiles[number], region, container.header, model, engine)
+    grid = readable(container, model)
+    placed = enumerate(chain.from_iterable(grid.rows()))
+    for number, _ in enumerate(_parsed(container, model, placed)):
         if progress is not None:
             progress(number + 1, grid.count)
+    _beside(container)
     return file.symbols_crc(container)
+
+
+def _parsed(container: Container, model: Model, placed: Iterable[Placed]) -> Iterator[Callable[[], Array]]:
+    """What gives the latents of each of these tiles, whose symbols are there and checked."""
+    header = container.header
+    for number, region in placed:
+        yield parse(container.tiles[number], region, header, model, lambda: _engine(header, model))
 
 
 def _latents(
@@ -223,13 +233,11 @@ def _searched(
 # -- what stands beside the tiles ------------------------------------------------------------------
 
 
-def _check(model: Model, q: float, b: float, tile: int) -> None:
+def _check(model: Model, q: float, b: float) -> None:
     if not 0 <= q <= model.config.q_top:
         raise UsageError(f"q is {q:g}: model {model.name} takes 0 to {model.config.q_top:g}")
     if not 0 <= b <= 1:
         raise UsageError(f"b is {b:g}: realism goes from 0 to 1")
-    if tile % 64 or not 64 <= tile <= 64 * 255:
-        raise UsageError(f"tile is {tile}: it takes a multiple of 64 up to {64 * 255}")
 
 
 def _header(picture: Picture, model: Model, q: float, b: float, tile: int) -> Header:
@@ -285,13 +293,3 @@ def _beside(container: Container) -> tuple[Metadata, PixelArray | None, int]:
 def _engine(header: Header, model: Model) -> Any:
     """The one that all of this picture goes through, whatever part of it is asked for."""
     return model.engine_for(header.width * header.height)
-
-
-def _grid(container: Container, model: Model) -> Grid:
-    header = container.header
-    if header.model_id != model.id:
-        raise ModelError(
-            f"made with model {header.model} ({header.model_id.hex()}), not {model.name} ({model.id.hex()}): "
-            "name the folder of that model, as NIC_MODEL or model="
-        )
-    return Grid(header.width, header.height, header.tile)

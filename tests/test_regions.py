@@ -13,6 +13,7 @@ from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.image.reading import from_array
+from nic_cli.transform.config import ModelConfig
 from nic_cli.types import Region
 from tests.bench.regions import equal, regions, unrounded
 from tests.engines import threads
@@ -66,7 +67,7 @@ def test_the_reach_of_a_region_is_needed(coded, of_each_engine, monkeypatch):
     container, region = file.unpack(coded), Region(200, 200, 64, 64)
     whole = unrounded(container, of_each_engine)
     assert equal(whole, unrounded(container, of_each_engine, region), region)
-    monkeypatch.setattr(of_each_engine.engine_for(1), "reach", 1)
+    monkeypatch.setattr(ModelConfig, "reach", 1)
     assert not equal(whole, unrounded(container, of_each_engine, region), region)
 
 

@@ -143,7 +143,7 @@ class Source:
             "--tile",
             metavar="N|auto",
             panel=ADVANCED,
-            help="Side of the tiles that are coded apart, in pixels, a multiple of 64 from 64 to 16320. "
+            help="Side of the tiles that are coded apart, in pixels, a multiple of 64 from 64 to 2048. "
             "Default: auto (1024).",
         ),
     ] = None

@@ -96,6 +96,14 @@ def symbols_crc(container: Container) -> int:
     return crc32(b"".join(entry.symbols_crc.to_bytes(layout.CRC_BYTES, "little") for entry in entries))
 
 
+def payload_sizes(container: Container) -> list[int]:
+    """Bytes of the payload of each tile, for which none is read."""
+    tiles = container.tiles
+    if isinstance(tiles, _Tiles):
+        return [entry.n_bytes for entry in tiles.entries]
+    return [len(tile.payload) for tile in tiles]
+
+
 def overhead(container: Container) -> int:
     """Count the bytes of the file that are neither data of a chunk nor payload of a tile.
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic_cli.entropy.escape import LENGTH_BITS, check_lengths, fold, unfold
-from nic_cli.entropy.grouping import Groups, group
+from nic_cli.entropy.grouping import Groups, counted, group
 from nic_cli.entropy.tables import PRECISION, Tables
 from nic_cli.errors import DamagedFile, NicError, UsageError
 
@@ -87,7 +87,12 @@ class Decoder:
 
         Raises ModelError if an index is not that of a table, DamagedFile for an impossible escape.
         """
-        groups = group(indices, self._tables)
+        index = self._tables.narrow(indices)
+        counts = counted(index, self._tables)
+        words, state = self._coder.pos()
+        if not affords(8 * _WORD_BYTES * words + state.bit_length(), float(counts @ self._tables.least)):
+            raise DamagedFile("a tile ends before its symbols: fetch the file again")
+        groups = group(index, counts, self._tables)
         values = np.zeros(indices.size, np.int32)
         with _guarded(DamagedFile, _BAD_TILE):
             values[groups.order] = self._take_symbols(groups)
@@ -120,13 +125,23 @@ class Decoder:
         return unfold(n_bits, rest, self._tables.lows[index], self._tables.sizes[index])
 
 
+def affords(n_bits: int, least: float) -> bool:
+    """Whether n_bits of a stream may hold symbols that cost `least` bits: asked before they take memory.
+
+    Divisions round away at most (M - f) / 2^32 of a state above 2^32, M = 2^24, for a symbol of frequency f;
+    that is under 0.4 % of what the symbol costs. Below, on the way up from SEED, it is under 8 bits in all.
+    """
+    return 0.99 * least <= n_bits + 64
+
+
 def _part_calls(indices: NDArray[Any], values: NDArray[Any], tables: Tables) -> list[_Call]:
     """Give the calls that code one part, in decoding order."""
     if indices.shape != values.shape or values.dtype != np.int32:
         raise UsageError(
             f"{values.dtype} symbols {values.shape}, tables {indices.shape}: give int32 of one shape"
         )
-    groups = group(indices, tables)
+    flat_index = tables.narrow(indices)
+    groups = group(flat_index, counted(flat_index, tables), tables)
     flat = np.ascontiguousarray(values).reshape(-1)
     symbols = flat[groups.order]
     if np.count_nonzero(symbols) != np.count_nonzero(flat):

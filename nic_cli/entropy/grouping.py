@@ -7,12 +7,16 @@ set aside before anything is sorted or gathered.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nic_cli.entropy.tables import Tables
+
+Indices = NDArray[np.uint8] | NDArray[np.uint16]
+
+BLOCK = 1 << 16
+"""Symbols looked at together: numpy makes 8 bytes of each small index that it takes with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +27,27 @@ class Groups:
     spans: (table, start, end) of each group in that order.
     """
 
-    index: NDArray[np.uint8] | NDArray[np.uint16]
+    index: Indices
     order: NDArray[np.intp]
     spans: tuple[tuple[int, int, int], ...]
 
 
-def group(indices: NDArray[Any], tables: Tables) -> Groups:
-    """Sort the symbols with these table indices, [...]. Raises ModelError if one is not that of a table."""
-    index = tables.narrow(indices)
-    places = np.flatnonzero(tables.coded.take(index))
-    found = index[places]
-    order = places[np.argsort(found, kind="stable")]  # a counting sort at 8 or 16 bits
-    counts = np.bincount(found)
+def counted(index: Indices, tables: Tables) -> NDArray[np.intp]:
+    """[n] how many symbols each table has, of a flat `index` [m]."""
+    counts = np.zeros(len(tables), np.intp)
+    for at in range(0, index.size, BLOCK):
+        found = np.bincount(index[at : at + BLOCK])
+        counts[: found.size] += found
+    return counts
+
+
+def group(index: Indices, counts: NDArray[np.intp], tables: Tables) -> Groups:
+    """Sort the symbols with these table indices, [m], of which `counted` gave the counts."""
+    blocks = range(0, index.size, BLOCK)
+    parts = [np.flatnonzero(tables.coded.take(index[at : at + BLOCK])) + at for at in blocks]
+    places = np.concatenate(parts) if parts else np.empty(0, np.intp)
+    order = places[np.argsort(index[places], kind="stable")]  # a counting sort at 8 or 16 bits
+    counts = np.where(tables.coded, counts, 0)
     ends = np.cumsum(counts)
     spans = tuple((int(i), int(ends[i] - counts[i]), int(ends[i])) for i in np.flatnonzero(counts))
     return Groups(index, order, spans)

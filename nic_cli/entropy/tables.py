@@ -71,6 +71,12 @@ class Tables:
         return PRECISION - np.log2(self.frequencies)
 
     @cached_property
+    def least(self) -> NDArray[np.float64]:
+        """[n] what the cheapest symbol of each table costs in bits: nothing, for a table of one entry."""
+        least: NDArray[np.float64] = np.minimum.reduceat(self.bits, self.starts)
+        return least
+
+    @cached_property
     def coded(self) -> NDArray[np.bool_]:
         """[n] which tables code anything."""
         return self.sizes > 1

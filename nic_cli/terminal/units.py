@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from nic_cli.container.layout import MAX_TILE, TILE_UNIT
+from nic_cli.tiles.grid import HYPER, LARGEST
 
 AUTO_TILE = 1024
 
@@ -44,6 +44,6 @@ def parse_tile(text: str) -> int:
     if text == "auto":
         return AUTO_TILE
     side = int(text) if text.isdecimal() and text.isascii() and len(text) < 9 else 0
-    if not TILE_UNIT <= side <= MAX_TILE or side % TILE_UNIT:
-        raise ValueError(f"give a multiple of {TILE_UNIT} from {TILE_UNIT} to {MAX_TILE}, or auto")
+    if not HYPER <= side <= LARGEST or side % HYPER:
+        raise ValueError(f"give a multiple of {HYPER} from {HYPER} to {LARGEST}, or auto")
     return side

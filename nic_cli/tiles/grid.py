@@ -19,6 +19,10 @@ Placed = tuple[int, Region]
 HYPER = 64  # pixels a hyper-latent, along a side
 LATENT = 16  # pixels a latent
 SCALES = (1, 2, 4, 8)
+LARGEST = 2048
+"""The side of tiles that are written; one that takes in a remainder has up to 3,008 pixels a side."""
+MOST_LATENTS = 192 * 192
+"""Latents of a tile that is read, 3072 x 3072 pixels: that it is junk shows after 0.6 s and 70 MB at most."""
 
 
 def extended(size: int) -> int:
@@ -45,6 +49,15 @@ class Grid:
     def count(self) -> int:
         """Number of tiles."""
         return (len(edges(self.width, self.tile)) - 1) * (len(edges(self.height, self.tile)) - 1)
+
+    @property
+    def most_latents(self) -> int:
+        """Latents of the largest tile."""
+        across, down = (
+            max(end - first for first, end in pairwise(edges(side, self.tile)))
+            for side in (self.width, self.height)
+        )
+        return across * down // LATENT**2
 
     def rows(self) -> Iterator[list[Region]]:
         """Row after row of tiles, as regions of the latent plane (in latents)."""

@@ -31,6 +31,8 @@ from nic_cli.types import IndexArray, IntArray
 
 STREAM, INPUT, INDEX = 7, 4, 3  # fractional bits of the residual stream, of inputs, of the index
 PARTS = ("weight", "bias", "shift")
+POSITIONS = 256  # hyper-latents at a time: large tiles take no more memory than usual ones
+REACH = 1  # rows of z that an index sees beyond its own: 1 of 1/2 and 1 of 1/4
 BOUND = 2**24  # below this every integer is a float32
 
 
@@ -126,9 +128,15 @@ class Integers:
 
     def __call__(self, z: IntArray, q: float) -> IndexArray:
         """z: [h, w, hyper] integers -> table indices [4h, 4w, latent] as uint8."""
-        carried = z.astype(self.q_bias.dtype)[None]
-        found = indices(carried, self._bias(q), self.layers, self.top, _NUMPY)
-        return found[0].astype(np.uint8)  # type: ignore[no-any-return]
+        height, width, bias = *z.shape[:2], self._bias(q)
+        found = np.empty((4 * height, 4 * width, len(self.layers["head"].bias)), np.uint8)
+        rows = max(1, POSITIONS // width)
+        for top in range(0, height, rows):
+            first, end = max(0, top - REACH), top + rows + REACH
+            carried = z[first:end].astype(bias.dtype)[None]
+            part = indices(carried, bias, self.layers, self.top, _NUMPY)[0]
+            found[4 * top : 4 * (top + rows)] = part[4 * (top - first) :][: 4 * rows]
+        return found
 
     def _bias(self, q: float) -> NDArray[Any]:
         """The bias at rate q, [4 * scale] integers, exact: q counts in 1/4096."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import numpy as np
 
 from nic_cli.arrays import Array
 from nic_cli.transform.config import WORLD, ModelConfig
 from nic_cli.transform.integers import Integers
-from nic_cli.types import IndexArray, IntArray, Notes, Take
+from nic_cli.types import IndexArray, IntArray, Take
 
 POSITIONS = 2048
 """Latents that the synthesis takes at a time: many enough for products, few enough for memory."""
@@ -26,15 +25,11 @@ class NativeEngine(ABC):
 
     def __init__(self, config: ModelConfig, integers: Integers) -> None:
         self.config, self.integers = config, integers
-        self.reach = config.reach
 
-    def parse(
-        self, take: Take, notes: Notes, height: int, width: int, q: float, b: float
-    ) -> tuple[IntArray, IntArray, Callable[[], Array]]:
-        """Take the symbols of a tile of height x width latents; its latents when called for."""
+    def symbols(self, take: Take, height: int, width: int, q: float) -> tuple[IntArray, IntArray]:
+        """Take z and r of a tile of height x width latents, in integers alone."""
         z = take(self.z_tables(height // 4, width // 4, q))
-        r = take(self.integers(z, q))
-        return z, r, lambda: self.dequantise(z, r, q, b)
+        return z, take(self.integers(z, q))
 
     def z_tables(self, height: int, width: int, q: float) -> IndexArray:
         """Tables of a z of [height, width, hyper]: by channel, at the anchor of q nearest to it."""

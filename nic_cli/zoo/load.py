@@ -59,6 +59,14 @@ class Model:
         """Whether better latents can be looked for."""
         return isinstance(self.config, ModelConfig)
 
+    @property
+    def reach(self) -> int | None:
+        """Latents around a part that its pixels depend on; None where that is all of them.
+
+        A part of what an imported model made would differ from the whole in its last digits.
+        """
+        return self.config.reach if isinstance(self.config, ModelConfig) else None
+
     @cached_property
     def device(self) -> str:
         """The torch device that `wanted` stands for on this machine."""

@@ -21,6 +21,7 @@ from nic_cli import codec
 from nic_cli.arrays import joined
 from nic_cli.container import file
 from nic_cli.image.reading import from_array, read
+from nic_cli.tile_coding import readable
 from nic_cli.transform.plain.threads import set_threads
 from nic_cli.types import Region
 from nic_cli.zoo.load import load
@@ -44,8 +45,8 @@ def unrounded(container, model, region=None):
 
     with mock.patch.object(engine, "synthesise", watched), mock.patch.object(codec.strips, "joined", floats):
         pixels = codec.decode(container, model, region=region).pixels
-    grid = codec._grid(container, model)
-    window = grid.window(grid.area(region, 1), engine.reach)
+    grid = readable(container, model)
+    window = grid.window(grid.area(region, 1), model.reach)
     return pixels, np.asarray(joined(seen, 1)[0]), (window.x, window.y)
 
 

@@ -1,5 +1,6 @@
 """Symbols come back; the bytes are those of the integer coder; bad bytes and values are refused."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from nic_cli.entropy import coder
 from nic_cli.entropy.coder import Decoder, encode
+from nic_cli.entropy.grouping import group
 from nic_cli.entropy.tables import TOTAL, pack_tables
 from nic_cli.errors import DamagedFile, ModelError, NicError, UsageError
 
@@ -199,6 +201,9 @@ class Panicking:
     def decode(self, *args):
         raise self.fault
 
+    def pos(self):
+        return 1, coder.SEED
+
 
 def test_the_real_panic_is_caught():
     """Control for the name: constriction still raises what the guard looks for."""
@@ -218,6 +223,32 @@ def test_panics_become_errors_and_interrupts_stay(monkeypatch, fault, expected):
         encode([(one, one.astype(np.int32))], SMALL)
     with pytest.raises(DamagedFile if expected is NicError else expected):
         Decoder(b"\1", SMALL).take(one)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3000))
+def test_the_cheapest_symbols_are_never_taken_for_too_many(seed, n):
+    rng = np.random.default_rng(seed)
+    tables = pack_tables([random_table(rng) for _ in range(3)])
+    indices = rng.integers(0, 3, n)
+    cheapest = [
+        int(low + f.argmax()) if f.argmax() < len(f) - 1 else int(low)
+        for low, f in map(tables.table, range(3))
+    ]
+    assert_round_trip([(indices, np.array(cheapest, np.int32)[indices])], tables)
+
+
+def test_symbols_that_a_stream_cannot_hold_take_no_memory(monkeypatch):
+    """Control: with the guard off they are sorted before that shows."""
+    indices = np.full(100_000, len(GAUSSIANS) - 1, np.uint8)
+    with pytest.raises(DamagedFile, match="ends before its symbols"):
+        Decoder(b"\1" * 40, GAUSSIANS).take(indices)
+    sorted_ = []
+    monkeypatch.setattr(coder, "affords", lambda *_: True)
+    monkeypatch.setattr(coder, "group", lambda *given: sorted_.append(given) or group(*given))
+    with contextlib.suppress(DamagedFile):
+        Decoder(b"\1" * 40, GAUSSIANS).take(indices)
+    assert sorted_
 
 
 def test_a_million_symbols_take_no_time():

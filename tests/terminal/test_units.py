@@ -47,7 +47,7 @@ def test_what_is_no_time(text):
 
 
 def test_tiles():
-    assert [parse_tile(text) for text in ("auto", "64", "1024", "16320")] == [1024, 64, 1024, 16320]
+    assert [parse_tile(text) for text in ("auto", "64", "1024", "2048")] == [1024, 64, 1024, 2048]
 
 
 @pytest.mark.parametrize("text", ["0", "63", "100", "16384", "-64", "64.0", "AUTO", "", "9" * 5000])

@@ -31,7 +31,6 @@ class Engine:
 
     exact = False  # tables follow from floats: tiles carry notes
     searched = False  # in float64, through coding tables that take no gradients
-    reach = None  # a part of a picture would differ from the whole in its last digits
 
     def __init__(self, kind: str, members: Sequence[Callable[[], System]], device: str) -> None:
         """members: what loads each checkpoint; several are one each whole q, and one is held at a time."""
