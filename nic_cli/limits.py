@@ -6,6 +6,12 @@ from nic_cli.errors import PictureError
 
 HELD = 1 << 28
 """Pixels of a picture in memory: a gigabyte with its alpha."""
+WHOLE = 1 << 26
+"""Pixels up to which a picture is read and written in one piece, if its format can do otherwise."""
+PLAIN = 5 << 19
+"""Pixels up to which a picture is coded in numpy where that is possible: importing torch takes longer than it
+saves, with float32 up to some 8 megapixels, with AMX up to 1.5 or 2. Of a header, never of a part, so that a
+part equals the whole."""
 MOST = 1 << 30
 """Pixels of one that goes by rows, unless the user says otherwise: some minutes of work."""
 MAX_FILE = 1 << 30

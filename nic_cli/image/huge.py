@@ -18,10 +18,10 @@ from PIL import Image
 from nic_cli.errors import PictureError
 from nic_cli.image import colour, metadata, tiff
 from nic_cli.image.opening import Warn, refusing
+from nic_cli.limits import WHOLE
 from nic_cli.types import Metadata, Picture, PixelArray
 
-FROM = 1 << 26
-"""Pixels from which on rows are worth it: up to here a picture takes a few hundred megabytes at most."""
+FROM = WHOLE  # pixels from which on rows are worth it
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _KEPT = 64

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nic_cli import memory
 from nic_cli.errors import UsageError
 from nic_cli.jobs import existing_output, outputs, streams
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.option_values import WHOLE, View
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.retry import with_less_memory
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.limits import MOST
 from nic_cli.storage.atomic import is_direct
@@ -47,13 +47,14 @@ class Shown:
     """What a file holds, and how long decoding took.
 
     picture: gives it, by so many times fewer rows at a time if it is so large that its rows come as they
-    are written.
+    are written; rows: it is.
     """
 
     container: Container
     picture: Callable[[int], Picture]
     size: tuple[int, int]
     seconds: float
+    rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +119,29 @@ class Decoder:
                 )
 
             if size[0] * size[1] > FROM:
-                return Shown(container, stream, size, 0.0)
-            picture = with_less_memory(lambda divisor: codec.held(stream(divisor)), self.console.warn)
+                return Shown(container, stream, size, 0.0, rows=True)
+            picture = memory.with_less_memory(
+                lambda divisor: codec.held(stream(divisor)), self.console.warn, self._needs(container)
+            )
         return Shown(container, lambda _: picture, size, time.monotonic() - started)
 
     def write(self, job: Job, shown: Shown, console: Console) -> Report:
         """Write the picture of a job."""
         started = time.monotonic()
-        n_bytes = with_less_memory(
-            lambda divisor: self._written(job, shown.picture(divisor), console), console.warn
-        )
+        if shown.rows:
+            needs = self._needs(shown.container)
+            n_bytes = memory.with_less_memory(
+                lambda divisor: self._written(job, shown.picture(divisor), console), console.warn, needs
+            )
+        else:
+            n_bytes = self._written(job, shown.picture(1), console)
         seconds = shown.seconds + time.monotonic() - started
         return self._report(job, shown, n_bytes, seconds, console)
+
+    def _needs(self, container: Container) -> int:
+        header = container.header
+        bytes_a_pixel = header.channels * header.bit_depth // 8
+        return memory.for_coding(*self.view.size(header), bytes_a_pixel, header.width * header.height)
 
     def _written(self, job: Job, picture: Picture, console: Console) -> int:
         from nic_cli.image.writing import write

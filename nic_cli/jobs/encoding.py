@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nic_cli import memory
 from nic_cli.errors import UsageError
 from nic_cli.jobs import existing_output, option_values, outputs, streams
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report, Stop
 from nic_cli.jobs.plan import Job
-from nic_cli.jobs.retry import with_less_memory
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
@@ -110,7 +110,7 @@ class Encoder:
         started = time.monotonic()
         what = "steps" if SEARCH_STEPS[self.settings.effort] and model.searched else "rows"
         with self.console.progress(what) as bar:
-            container = with_less_memory(
+            container = memory.with_less_memory(
                 lambda divisor: codec.encode(
                     picture,
                     model,
@@ -123,6 +123,7 @@ class Encoder:
                     progress=bar if self.alone else None,
                 ),
                 self.console.warn,
+                memory.for_coding(picture.width, picture.height, picture.channels * picture.bit_depth // 8),
             )
         seconds = time.monotonic() - started
         return Coded(container, pack(container), seconds, kept(picture), list(picture.metadata.lost))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from nic_cli import memory
 from nic_cli.container import file, layout
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import outputs, streams
@@ -15,6 +16,7 @@ from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.file_table import table
 from nic_cli.types import Container
+from nic_cli.zoo.registry import EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,10 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The JSON object of a file. tile: side in pixels. overhead_bytes: what is neither payload nor chunk."""
+    """The JSON object of a file. tile: side in pixels. overhead_bytes: what is neither payload nor chunk.
+
+    decode_memory_bytes: about; None if the model is not the embedded one.
+    """
 
     format_version: str
     width: int
@@ -66,6 +71,7 @@ class Info:
     bytes: int
     bpp: float
     overhead_bytes: int
+    decode_memory_bytes: int | None
     metadata: MetadataSizes
     original: Original | None
 
@@ -101,9 +107,18 @@ def describe(container: Container, n_bytes: int) -> Info:
         bytes=n_bytes,
         bpp=round(8 * n_bytes / (header.width * header.height), 6),
         overhead_bytes=file.overhead(container),
+        decode_memory_bytes=_memory(container),
         metadata=MetadataSizes(*(sizes.get(kind, 0) for kind in _KINDS)),
         original=_original(container),
     )
+
+
+def _memory(container: Container) -> int | None:
+    header = container.header
+    if header.model not in EMBEDDED:
+        return None
+    planes = header.channels + any(chunk.kind == layout.ALPHA for chunk in container.chunks)
+    return memory.for_coding(header.width, header.height, planes * header.bit_depth // 8)
 
 
 def _original(container: Container) -> Original | None:

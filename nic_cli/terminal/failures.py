@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from nic_cli import memory
 from nic_cli.errors import NicError
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import console
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-OUT_OF_MEMORY = "not enough memory: close other programs, or use a smaller picture"
 
 _received: list[int] = []
 
@@ -76,8 +76,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         return str(error), error.code
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # what Typer finds wrong
         return _usage(error), int(error.exit_code)
-    if is_out_of_memory(error):
-        return OUT_OF_MEMORY, 1
+    if memory.is_out_of_memory(error):
+        return memory.shortage(), 1
     if isinstance(error, OSError) and error.strerror:
         where = (
             f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
@@ -116,16 +116,6 @@ def _advice(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "check the name"
     return "check its permissions" if isinstance(error, PermissionError) else "check the path and the disk"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether memory ran out, of the machine or of the GPU."""
-    # torch is told apart by name and words: importing it here would cost every command seconds.
-    words = ("can't allocate memory", "out of memory")
-    named = type(error).__name__ == "OutOfMemoryError"
-    spoken = isinstance(error, RuntimeError) and any(part in str(error) for part in words)
-    turned = isinstance(error.__cause__, MemoryError)  # by a reader, into a line about its picture
-    return isinstance(error, MemoryError) or turned or named or spoken
 
 
 def _settle_output() -> None:

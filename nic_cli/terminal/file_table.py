@@ -15,6 +15,7 @@ def table(name: str, said: dict[str, Any], alpha: int) -> str:
     colours = {1: "grey", 3: "RGB"}[said["channels"]]
     kept = {_TITLES.get(kind, kind): size for kind, size in said["metadata"].items()}
     original, model = said["original"], said["model"]
+    memory = (said["decode_memory_bytes"] or 0) // 1_000_000
     rows = {
         "picture": f"{said['width']} x {said['height']}, {colours}, {said['bit_depth']} bit",
         "alpha": f"{alpha:,} bytes" if alpha else "none",
@@ -26,6 +27,7 @@ def table(name: str, said: dict[str, Any], alpha: int) -> str:
         "metadata": ", ".join(f"{kind} {size:,} bytes" for kind, size in kept.items() if size) or "none",
         "original": f"{printable(original['name'])} ({original['format']})" if original else "not said",
         "overhead": f"{said['overhead_bytes']:,} bytes",
+        "memory": f"about {memory:,} MB to decode" if memory else "not known for this model",
         "format": said["format_version"],
     }
     return "\n".join([name, *(f"{key:<10} {value}" for key, value in rows.items())])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nic_cli.entropy.tables import Tables
 from nic_cli.errors import UsageError
+from nic_cli.limits import PLAIN
 from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.integers import carried
 from nic_cli.transform.plain.engine import PlainNative
@@ -25,11 +26,6 @@ from nic_cli.zoo.registry import DEFAULT
 
 if TYPE_CHECKING:
     from nic_cli.zoo.research_folder import ResearchParts
-
-PLAIN = 5 << 19
-"""Pixels up to which a picture is coded in numpy where that is possible: importing torch takes longer than it
-saves, with float32 up to some 8 megapixels, with AMX up to 1.5 or 2. Of a header, never of a part, so that a
-part equals the whole."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ ENCODE = "input output model q b width height bytes bpp tiles seconds kept not_k
 DECODE = "input output model b width height bytes seconds".split()
 VERIFY = "input ok payload symbols".split()
 INFO = (
-    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes metadata "
+    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes "
+    "decode_memory_bytes metadata "
     "original"
 ).split()
 KINDS = "icc exif xmp preview cicp gain_map resolution texts iptc geo".split()
@@ -73,6 +74,7 @@ def test_info(nic, packed, coded):
     assert (said["width"], said["height"], said["channels"], said["bit_depth"]) == (80, 48, 3, 8)
     assert (said["bytes"], said["tiles"], said["tile"]) == (len(coded), 1, 1024)
     assert 0 < said["overhead_bytes"] <= 48
+    assert 100e6 < said["decode_memory_bytes"] < 200e6
     major, minor = said["format_version"].split(".")
     assert major.isdecimal()
     assert minor.isdecimal()

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nic_cli import memory
 from nic_cli.errors import NicError
 from nic_cli.image import huge
-from nic_cli.jobs import retry
 
 from .conftest import bare
 
@@ -96,7 +96,7 @@ def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
             raise MemoryError
         return "done"
 
-    assert retry.with_less_memory(work, said.append) == "done"
+    assert memory.with_less_memory(work, said.append) == "done"
     assert tried == [1, 2, 4, 8] and len(said) == 1
 
     def reading(divisor):
@@ -105,22 +105,22 @@ def test_when_memory_runs_out_there_are_fewer_rows_at_a_time():
             raise NicError("photo.tif: not enough memory to read it") from MemoryError()
         return "read"
 
-    assert retry.with_less_memory(reading, said.append) == "read" and tried[-2:] == [1, 2]
+    assert memory.with_less_memory(reading, said.append) == "read" and tried[-2:] == [1, 2]
 
     def hopeless(divisor):
         tried.append(divisor)
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(RuntimeError, match="allocate"):
-        retry.with_less_memory(hopeless, said.append)
-    assert tried[-1] == retry.FINEST
+        memory.with_less_memory(hopeless, said.append)
+    assert tried[-1] == memory.FINEST
 
     def broken(divisor):
         tried.append(divisor)
         raise ValueError("something else")
 
     with pytest.raises(ValueError, match="something else"):
-        retry.with_less_memory(broken, said.append)
+        memory.with_less_memory(broken, said.append)
     assert tried[-1] == 1
 
 
@@ -128,12 +128,11 @@ def test_fewer_rows_at_a_time_give_the_same_file_and_picture(nic, picture, packe
     nic("decode", packed, "-o", "plain.png")
     taken = []
 
-    def finely(work, warn):
+    def finely(work, warn, needs):
         taken.append(16)
         return work(16)
 
-    for module in ("encoding", "decoding"):
-        monkeypatch.setattr(f"nic_cli.jobs.{module}.with_less_memory", finely)
+    monkeypatch.setattr("nic_cli.memory.with_less_memory", finely)
     assert nic("encode", picture, "-o", "fine.nic").code == 0
     assert bare(Path("fine.nic")) == packed.read_bytes()
     assert nic("decode", packed, "-o", "fine.png").code == 0
