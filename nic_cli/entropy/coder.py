@@ -77,6 +77,8 @@ class Decoder:
     def __init__(self, data: bytes, tables: Tables) -> None:
         if data.endswith(b"\0"):
             raise DamagedFile("a tile ends in a zero byte, which is never written: fetch the file again")
+        if data == SEED.to_bytes(_WORD_BYTES, "little"):
+            raise DamagedFile("a tile of no symbols has bytes, which are never written: fetch the file again")
         words = np.frombuffer(data + bytes(-len(data) % _WORD_BYTES), "<u4").astype(np.uint32)
         self._tables = tables
         with _guarded(DamagedFile, _BAD_TILE):

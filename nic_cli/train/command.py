@@ -20,6 +20,7 @@ from nic_cli.train.journal import Say
 from nic_cli.train.loop import SAFE, TRUNK, Loop
 from nic_cli.train.recipe import Recipe
 from nic_cli.train.task import Task
+from nic_cli.zoo.registry import WEIGHTS
 
 TRIED = 2  # steps of each phase in a dry run
 
@@ -62,6 +63,7 @@ def run(
         raise OutputExists(
             f"{printable(folder)}: holds a training already; --resume goes on with it, -f begins anew"
         )
+    before = folder / "model" / WEIGHTS
     _hold_memory()
     with ExitStack() as stack:
         if dry_run:  # what it makes is nobody's, and what is there stays
@@ -70,7 +72,8 @@ def run(
                 if (folder / name).is_file():
                     shutil.copy2(folder / name, beside / name)
             folder = beside
-        return _trained(given, folder, device, say, progress, seconds, resume=resume, dry_run=dry_run)
+        goes_on = before if resume else None
+        return _trained(given, folder, device, say, progress, seconds, goes_on, dry_run=dry_run)
 
 
 def _trained(
@@ -80,16 +83,17 @@ def _trained(
     say: Say,
     progress: Callable[[int, int], None] | None,
     seconds: float | None,
+    before: Path | None,
     *,
-    resume: bool,
     dry_run: bool,
 ) -> bool:
+    """before: the weights that the run to be resumed has exported, if it came so far."""
     task = Task(given)
     say("reading the training pictures")
     task.setup(device, {})
     loop = Loop(task, folder, say, progress, seconds)
-    if resume:
-        loop.resume()
+    if before is not None:
+        loop.resume(before)
     done = loop.run()
     if task.team.leads:
         export(

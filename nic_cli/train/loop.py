@@ -141,13 +141,17 @@ class Loop:
         if self.task.team.leads:
             write_tensors(self.work / f"{name}.safetensors", state)
 
-    def resume(self) -> None:
-        """Go on from the newest state; after a run's end from before its decay, through the recipe anew."""
+    def resume(self, model: Path) -> None:
+        """Go on from the newest state; after a run's end from before its decay, through the recipe anew.
+
+        model: what the run's end is exported to. Where that was not done, it has yet to be, and nothing more.
+        """
         path = self.work / SAFE
         if not path.is_file():
             raise NicError(f"{path} is not there to resume from: start without --resume")
         state = load_file(path)
-        if float(state["run/begun"]) >= 1:
+        exported = model.exists() and model.stat().st_mtime_ns >= path.stat().st_mtime_ns
+        if float(state["run/begun"]) >= 1 and exported:
             self.task.load_state(load_file(self.work / TRUNK), moments=False)
         else:
             self.begun, self.steps = float(state["run/begun"]), int(state["run/steps"])

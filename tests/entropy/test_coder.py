@@ -238,6 +238,14 @@ def test_the_cheapest_symbols_are_never_taken_for_too_many(seed, n):
     assert_round_trip([(indices, np.array(cheapest, np.int32)[indices])], tables)
 
 
+def test_nothing_has_one_form_only():
+    """Found by fuzzing: the state that an encoder begins with, alone, was read as no symbols too."""
+    nothing = [np.zeros(0, np.intp)]
+    assert encode([(nothing[0], np.zeros(0, np.int32))], SMALL) == b"" and decode(b"", nothing, SMALL)
+    with pytest.raises(DamagedFile, match="no symbols"):
+        decode(b"\0\0\0\1", nothing, SMALL)
+
+
 def test_symbols_that_a_stream_cannot_hold_take_no_memory(monkeypatch):
     """Control: with the guard off they are sorted before that shows."""
     indices = np.full(100_000, len(GAUSSIANS) - 1, np.uint8)

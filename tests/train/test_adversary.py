@@ -194,7 +194,7 @@ def test_a_game_stopped_and_resumed_goes_on_exactly(recipe, tmp_path):
     first.task.step = stopping
     first.run()
     second = Loop(ready(recipe), tmp_path / "parts", lambda line: None)
-    second.resume()
+    second.resume(tmp_path / "none")
     assert second.run() and second.task.adversary is not None
     for name, tensor in whole.task.state().items():
         assert torch.equal(tensor, second.task.state()[name]), name

@@ -113,7 +113,7 @@ def test_a_run_stopped_and_resumed_gives_the_same_weights(recipe, tmp_path, half
     first.task.step = stopping
     assert not first.run()
     second = Loop(ready(recipe), tmp_path / "parts", lambda line: None)
-    second.resume()
+    second.resume(tmp_path / "none")
     assert second.steps == half and second.run()
     for name, tensor in whole.task.state().items():
         assert torch.equal(tensor, second.task.state()[name]), name
@@ -123,8 +123,19 @@ def test_a_run_that_ended_goes_on_from_before_its_decay(recipe, tmp_path):
     recipe = replace(recipe, phases=(Phase(steps=5, decay=0.4),))
     Loop(ready(recipe), tmp_path, lambda line: None).run()
     again = Loop(ready(recipe), tmp_path, lambda line: None)
-    again.resume()
+    (tmp_path / "model").write_bytes(b"exported, and later than the state")
+    again.resume(tmp_path / "model")
     assert int(again.task.steps) == 4 and again.run() and int(again.task.steps) == 9
+
+
+def test_a_run_that_was_killed_before_its_export_has_that_to_do_and_no_more(recipe, tmp_path):
+    recipe = replace(recipe, phases=(Phase(steps=5, decay=0.4),))
+    Loop(ready(recipe), tmp_path, lambda line: None).run()
+    trunk = (tmp_path / "trunk.safetensors").read_bytes()
+    again = Loop(ready(recipe), tmp_path, lambda line: None)
+    again.resume(tmp_path / "none")
+    assert int(again.task.steps) == 5 and again.run() and int(again.task.steps) == 5
+    assert (tmp_path / "trunk.safetensors").read_bytes() == trunk
 
 
 def test_a_phase_trains_only_its_parts_and_starts_from_averages(recipe, tmp_path):
