@@ -11,7 +11,8 @@ Importing this package imports neither torch nor numpy; the calls do what they n
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 from nic_cli.errors import NicError
 from nic_cli.types import Header
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
     from nic_cli.types import Container
 
+Source = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", BinaryIO]
+"""A `.nic` file: its bytes, its path, or a binary file object."""
+
 __version__ = "0.1.0"
 __all__ = ["Header", "NicError", "__version__", "decode", "encode", "info"]
 
 
 def encode(
-    image: Image | Any,
+    image: Image | str | os.PathLike[str] | Any,
     *,
     q: float | None = None,
     b: float = 0.75,
@@ -37,7 +41,9 @@ def encode(
     model: str | None = None,
     device: str = "auto",
 ) -> bytes:
-    """Encode a PIL image, or an array [H, W] or [H, W, 1..4] of uint8 or uint16, to a `.nic` file.
+    """Encode a PIL image, an array [H, W] or [H, W, 1..4] of uint8 or uint16, or a picture file to `.nic`.
+
+    image: a path is a str or a Path; of the file itself all is kept that the command keeps.
 
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
     largest file up to this size instead. effort: 0..9, from 2 on a smaller file of the same quality is looked
@@ -48,10 +54,13 @@ def encode(
     from nic_cli import codec
     from nic_cli.container import file
     from nic_cli.image.preview import with_preview
-    from nic_cli.image.reading import from_array, from_pil
+    from nic_cli.image.reading import from_array, from_pil, read
     from nic_cli.zoo.load import shared
 
-    picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
+    if isinstance(image, (str, os.PathLike)):
+        picture = read(Path(image), os.fsdecode(image))
+    else:
+        picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
     picture = with_preview(picture) if preview else picture
     return file.pack(
         codec.encode(
@@ -61,7 +70,7 @@ def encode(
 
 
 def decode(
-    data: bytes | BinaryIO,
+    data: Source,
     *,
     b: float | None = None,
     crop: tuple[int, int, int, int] | None = None,
@@ -69,7 +78,7 @@ def decode(
     model: str | None = None,
     device: str = "auto",
 ) -> Image:
-    """Decode a `.nic` file, bytes or a binary file object, to a PIL image.
+    """Decode a `.nic` file, its bytes, its path or a binary file object, to a PIL image.
 
     b: realism, 0..1; None for the one that the file asks for. crop: x, y, width and height of a part, in
     pixels of the whole; of a seekable file only what it needs is read. scale: 1, 2, 4 or 8 times smaller
@@ -88,18 +97,24 @@ def decode(
     return to_pil(codec.decode(container, shared(named[0], device), b=b, region=region, scale=scale))
 
 
-def info(data: bytes | BinaryIO) -> Header:
+def info(data: Source) -> Header:
     """What a `.nic` file says of itself, its checksums checked. Raises FormatError and its kinds."""
     return _container(data, whole=True).header
 
 
-def _container(data: bytes | BinaryIO, *, whole: bool) -> Container:
+def _container(data: Source, *, whole: bool) -> Container:
     from nic_cli import bounded
     from nic_cli.container import file
     from nic_cli.limits import MAX_FILE
 
-    if isinstance(data, bytes):
-        return file.unpack(data)
+    if isinstance(data, (str, os.PathLike)):
+        try:
+            with Path(data).open("rb") as stream:
+                return file.unpack(bounded.read(stream, MAX_FILE))
+        except OSError as error:
+            raise NicError(f"{os.fsdecode(data)}: {error.strerror or error}") from error
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return file.unpack(bytes(data))
     if whole or not data.seekable():
         return file.unpack(bounded.read(data, MAX_FILE))
     return file.unpack_lazily(data)

@@ -8,10 +8,12 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+import nic_cli
 from nic_cli import codec
 from nic_cli.container import file
-from nic_cli.errors import DamagedFile, ModelError, UsageError
+from nic_cli.errors import DamagedFile, ModelError, NicError, UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.types import Metadata, Picture
 
@@ -215,3 +217,19 @@ def test_rows_are_asked_for_a_few_at_a_time_and_code_to_the_same_file(model, pho
     shown = codec.stream(by_rows, model, divisor=16)
     parts = [shown.pixels[top : min(top + 30, shown.height)] for top in range(0, shown.height, 30)]
     assert np.array_equal(np.concatenate(parts), codec.decode(by_rows, model).pixels)
+
+
+def test_python_takes_paths_and_anything_of_bytes(tmp_path):
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / "a.png", dpi=(300, 300))
+    for name in (tmp_path / "a.png", str(tmp_path / "a.png")):
+        data = nic_cli.encode(name)
+    (tmp_path / "a.nic").write_bytes(data)
+    shown = [
+        nic_cli.decode(given) for given in (tmp_path / "a.nic", str(tmp_path / "a.nic"), memoryview(data))
+    ]
+    assert len({image.tobytes() for image in [*shown, nic_cli.decode(bytearray(data))]}) == 1
+    assert nic_cli.info(tmp_path / "a.nic") == nic_cli.info(data)
+    with pytest.raises(NicError, match=r"none\.nic"):
+        nic_cli.decode(tmp_path / "none.nic")
+    with pytest.raises(NicError, match=r"none\.png"):
+        nic_cli.encode(tmp_path / "none.png")

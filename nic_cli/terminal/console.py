@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
     from nic_cli.terminal.progress import Progress
 
+LONGEST = 2000
+"""Characters of a line: what a file says of itself may be megabytes; names and reasons stand at the ends."""
+
 RED, YELLOW, DIM = "31", "33", "2"
 
 
 def one_line(text: str) -> str:
     """Make text safe to show: line ends become spaces, other control characters escapes."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
     flat = re.sub(r"\s*[\r\n]+\s*", " ", text.strip())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat)
 

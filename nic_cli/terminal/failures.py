@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from nic_cli.storage.printable import printable
 from nic_cli.terminal import console
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+GRACE = 3.0
+"""Seconds in which further signals do not disturb the end that the first one began."""
 
 _received: list[int] = []
 
@@ -132,9 +136,14 @@ def _settle_output() -> None:
 @contextmanager
 def _signals() -> Iterator[None]:
     """Let each signal unwind the stack, so that temporary files go; keep those ignored so."""
+    heard = -GRACE
 
     def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
         _received.append(number)
+        if time.monotonic() < heard + GRACE:
+            return  # what the first one began, temporary files going, is not to be cut short by another
+        heard = time.monotonic()
         raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -145,7 +154,7 @@ def _signals() -> Iterator[None]:
         yield
     finally:
         for number in mine:
-            signal.signal(number, before[number])
+            signal.signal(number, signal.SIG_IGN if _received else before[number])
 
 
 @contextmanager

@@ -55,6 +55,8 @@ class ModelConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             least = int(field.default != 0)
+            if isinstance(value, bool):  # an int, to Python
+                raise ModelError(f"config.json: {field.name} is {value!r}, not a number")
             if field.type == "int" and not (isinstance(value, int) and least <= value <= 4096):
                 raise ModelError(f"config.json: {field.name} is {value!r}, not an integer in {least}..4096")
             if field.type == "float" and not (isinstance(value, (int, float)) and 0 < value <= 4096):

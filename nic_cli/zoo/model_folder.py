@@ -102,7 +102,7 @@ def parsed(files: Mapping[str, bytes], folder: Path) -> Parts | ResearchParts:
         tables = Tables(
             lows=tensors["tables.lows"],
             sizes=tensors["tables.sizes"],
-            frequencies=tensors["tables.frequencies"].astype(np.uint32),
+            frequencies=_whole(tensors["tables.frequencies"]),
         )
         selftest = tensors["selftest"].tobytes()
     except KeyError as error:
@@ -119,6 +119,11 @@ def parsed(files: Mapping[str, bytes], folder: Path) -> Parts | ResearchParts:
             raise ModelError(f"{where}: tensor {name} has the wrong shape or values")
     integers = Integers.from_tensors({n: others[f"scales.{n}"] for n in whole}, config)
     return Parts(config, {n: others[n] for n in floats}, integers, tables, selftest, _id(config, tensors))
+
+
+def _whole(frequencies: NDArray[Any]) -> NDArray[Any]:
+    """As uint32, if these are integers; `Tables` refuses anything else."""
+    return frequencies.astype(np.uint32) if frequencies.dtype == np.int32 else frequencies
 
 
 def _fits(tensor: NDArray[Any], is_float: bool) -> bool:

@@ -90,6 +90,22 @@ BAD: dict[str, tuple[Callable[[Files], object], str]] = {  # what is wrong, and 
     "an infinity": (tensors(lambda t: t[TAIL].view(-1)[3:4].fill_(float("inf"))), TAIL),
     "a scale network over its bound": (tensors(lambda t: t["scales.head.bias"].fill_(2**30)), "2^24"),
     "tables that do not sum up": (tensors(lambda t: t["tables.frequencies"][-1:].add_(1)), "sums to"),
+    "tables of floats": (
+        tensors(lambda t: t.update({"tables.frequencies": t["tables.frequencies"].half()})),
+        "frequencies",
+    ),
+    **{
+        f"{name} of type {kind}": (weights(header(lambda said, n=name, k=kind: said[n].update(dtype=k))), "")
+        for name in ("scales.head.weight", "scales.q_bias", "selftest", TAIL)
+        for kind in ("BF16", "F8_E8M0", "F8_E4M3", "F4", "BOOL", "C64")
+        if (name, kind) != ("selftest", "BOOL")
+    },
+    "a bias of no numbers": (
+        tensors(lambda t: t.update({"scales.q_bias": t["scales.q_bias"][:0]})),
+        "q_bias",
+    ),
+    "a width that is true": (config(latent=True), "latent"),
+    "a depth that is true": (config(context_depth=True), "context_depth"),
     "an unknown key": (config(wings=2), "wings"),
     "another width": (config(latent=32), ""),
     "a width without bounds": (config(latent=10**9), "latent"),
