@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import IO
 
 PIECE = 1 << 20
@@ -25,6 +26,15 @@ def read(stream: IO[bytes], limit: int) -> bytes:
         pieces.append(piece)
         left -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def text(path: Path, limit: int = 1 << 20) -> str:
+    """A file of UTF-8 whole. Raises OSError, and ValueError for what is longer or no UTF-8."""
+    with path.open("rb") as stream:
+        data = read(stream, limit)
+    if len(data) > limit:
+        raise ValueError(f"over {limit:,} bytes")
+    return data.decode("utf-8")
 
 
 def _size(stream: IO[bytes]) -> int | None:

@@ -188,3 +188,57 @@ def test_nothing_in_the_package_runs_code_from_files():
                     safe = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
                     assert safe.get("weights_only") is True, path  # tensors and nothing else
         assert not {i.split(".")[0] for i in imported(path)} & {"pickle", "marshal", "shelve"}, path
+
+
+# Files of the package that write in another way than `storage.atomic`, and what for.
+WRITERS = {
+    "storage/atomic.py",
+    "bench/measure.py",  # a journal, to whose end each row is added
+    "train/journal.py",  # another
+    "jobs/cluster.py",  # a copy of a descriptor, and the device that leads nowhere
+    "image/rowwise.py",  # a pipe between two threads
+}
+# And those that read whole files in another way than `bounded`, which are no files from outside.
+READERS = {
+    "zoo/load.py",  # of /proc
+    "memory.py",  # of /proc and /sys
+    "manual/__init__.py",  # of the package
+    "bench/report.py",
+    "bench/published.py",
+    "bench/measure.py",  # a picture that was chosen to be measured
+    "train/data.py",  # and to be trained on
+}
+
+
+def calls(path: Path) -> set[str]:
+    """What a file does to others: `write`, `read` whole."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        parts = [part for given in [*node.args, *node.keywords] for part in ast.walk(given)]
+        given = [part.value for part in parts if isinstance(part, ast.Constant)]
+        modes = [value for value in given if isinstance(value, str) and set(value) <= set("rwxab+t")]
+        if name in ("write_bytes", "write_text"):
+            found.add("write")
+        if name in ("open", "fdopen") and any(set(mode) & set("wxa+") for mode in modes):
+            found.add("write")
+        if name in ("read_bytes", "read_text"):
+            found.add("read")
+    return found
+
+
+def test_one_way_to_write_and_one_to_read():
+    found = {path.relative_to(PACKAGE).as_posix(): calls(path) for path in modules()}
+    assert {name for name, does in found.items() if "write" in does} == WRITERS
+    assert {name for name, does in found.items() if "read" in does} == READERS
+
+
+def test_what_writes_is_found(tmp_path):
+    """Control."""
+    for line in ("p.write_text('')", "p.open('wb')", "open(p, mode='a')", "os.fdopen(1, 'r+')"):
+        (tmp_path / "a.py").write_text(line)
+        assert calls(tmp_path / "a.py") == {"write"}, line
+    (tmp_path / "a.py").write_text("p.open('rb'); Image.open(p)")
+    assert calls(tmp_path / "a.py") == set()

@@ -14,9 +14,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nic_cli import bounded
 from nic_cli.bench.codecs import Codec
 from nic_cli.bench.rows import Row
 from nic_cli.errors import NicError, UsageError
+from nic_cli.limits import MAX_FILE
 from nic_cli.types import Picture
 
 Metrics = Mapping[str, Callable[[NDArray[np.generic], NDArray[np.generic]], float]]
@@ -132,7 +134,7 @@ class Journal:
             return
         head = json.dumps({"nic bench": said}, sort_keys=True)
         try:
-            before = path.read_bytes() if path.exists() else b""
+            before = bounded.text(path, MAX_FILE).encode() if path.exists() else b""
             whole = before[: before.rfind(b"\n") + 1]
             lines = whole.decode().splitlines()
             if lines and lines[0] != head:

@@ -18,6 +18,7 @@ from nic_cli.cli import batch, bench, decode, encode, help, info, models, train,
 from nic_cli.cli.app import application
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
 from nic_cli.manual import roff
+from nic_cli.storage.atomic import put
 
 EXAMPLES = {
     "encode": encode.EXAMPLES,
@@ -100,8 +101,7 @@ def _referred(page: str) -> str:
 def write(folder: Path) -> None:
     """Write all pages into `folder`."""
     for name, text in pages().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
+        put(folder / name, text)
 
 
 def _main_page(group: Any) -> str:

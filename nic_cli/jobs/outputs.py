@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nic_cli import bounded
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import streams
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job, check_free, plan, plan_lines
 from nic_cli.jobs.run_options import RunOptions
+from nic_cli.limits import MAX_FILE
 from nic_cli.storage import manifest
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
@@ -81,7 +83,7 @@ def _plan(
 def _lines(name: str) -> list[manifest.Line]:
     try:
         with streams.opened(None if name == STREAM else Path(name)) as stream:
-            data = stream.read()
+            data = bounded.read(stream, MAX_FILE)
     except OSError as error:
         raise UsageError(f"--manifest: {failures.explain(error)[0]}") from error
     where = "standard input" if name == STREAM else printable(name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nic_cli import bounded
 from nic_cli.errors import UsageError
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.terminal.units import parse_tile
@@ -103,10 +104,10 @@ def config_file() -> Path:
 
 def _from_file(path: Path) -> dict[str, object]:
     try:
-        text = path.read_text("utf-8")
+        text = bounded.text(path)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {error}; mend or remove it") from error
     values = _parsed(text, path)
     for key in values.keys() - CHECKS.keys():

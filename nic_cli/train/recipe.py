@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+from nic_cli import bounded
 from nic_cli.errors import NicError, UsageError
 from nic_cli.losses.distortion import Distortion
 from nic_cli.losses.perceptual import Perceptual
@@ -193,7 +194,7 @@ class Recipe:
         else:
             import tomli as tomllib
         try:
-            table = tomllib.loads(path.read_text())
+            table = tomllib.loads(bounded.text(path))
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror or error}") from None
         except ValueError as error:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from nic_cli import bounded
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.storage.atomic import put
 from nic_cli.zoo import directories
@@ -102,7 +103,7 @@ def _record(repository: str, commit: str) -> Path:
 def _read(path: Path) -> Entry | None:
     """The record of a trusted address; None if there is none, or one that this program did not write."""
     try:
-        given = json.loads(path.read_text("utf-8"))
+        given = json.loads(bounded.text(path))
         given["files"] = {name: File(**file) for name, file in given["files"].items()}
         entry = Entry(**given)
         checked_repository(entry.repository)
