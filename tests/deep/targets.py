@@ -21,6 +21,7 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
+import nic_cli.pillow  # noqa: F401 - registers the format
 from nic_cli import codec
 from nic_cli.container import chunks, file, header, layout
 from nic_cli.desktop import thumbnailer
