@@ -64,8 +64,57 @@ def trials() -> dict[str, Trial]:
     return known | {"rounds": rounds, "threads": threads}
 
 
+PROMISES = {
+    "cuts": ("a file that was cut is refused", "cut at every byte"),
+    "bits": ("a file with one bit turned is refused", "every bit of small files turned"),
+    "mutations": (
+        "wrong fields under right checksums: refused, or that picture",
+        "fields changed, checksums mended",
+    ),
+    "fuzz-container": ("any bytes: refused, or read and written again the same", "fuzzed"),
+    "fuzz-opening": ("any header, any chunks: refused, or read", "fuzzed, checksums off"),
+    "fuzz-entropy": ("any payload: refused, or the symbols that give it", "fuzzed"),
+    "fuzz-decoding": ("any file, decoded: refused, or a picture", "fuzzed, checksums off"),
+    "fuzz-plugin": ("the same through Pillow: OSError, or a picture", "fuzzed, checksums off"),
+    "fuzz-thumbnail": ("the same through the thumbnailer", "fuzzed, checksums off"),
+    "fuzz-picture": ("any picture file: refused, or read and written again", "fuzzed, eleven kinds of file"),
+    "fuzz-config": ("any config.json: refused, or a model", "fuzzed"),
+    "fuzz-weights": ("any head of weights: refused, or a model that codes", "fuzzed"),
+    "faults": (
+        "a disk that fails: the old file or the new one, one line",
+        "a fault at every call that changes the disk",
+    ),
+    "kills": ("a kill: the old file or the new one", "SIGKILL at random moments of encoding and decoding"),
+    "training": (
+        "a kill of nic train, resumed: the weights of no kill",
+        "SIGKILL at random moments, a tenth at export",
+    ),
+    "rounds": ("many files in one process leave no memory behind", "round trips; growth over the last third"),
+    "threads": ("threads see one picture", "decodes in eight threads"),
+}
+
+
+def table() -> str:
+    """What is promised, how it is tried, when it was last run, with how many: from runs.tsv."""
+    rows = [line.split("\t") for line in RUNS.read_text().splitlines()[1:]]
+    lines = ["| promised | how it is tried (`python -m tests.deep`) | last run | tries, CPU time | found |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for name, (promise, how) in PROMISES.items():
+        runs = [row for row in rows if row[1] == name]
+        if not runs:
+            continue
+        minutes = sum(float(row[3].split()[0]) for row in runs)
+        spent = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
+        tried, found = (sum(int(row[at]) for row in runs) for at in (4, 5))
+        lines.append(f"| {promise} | `{name}`: {how} | {runs[-1][0]} | {tried:,}, {spent} | {found} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Run one trial and note it; code 1 if it found something."""
+    if sys.argv[1:] == ["table"]:
+        print(table())
+        return 0
     known = trials()
     parser = argparse.ArgumentParser("python -m tests.deep", description=__doc__)
     parser.add_argument("name", choices=known)

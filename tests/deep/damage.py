@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
+from PIL import Image
 
 from nic_cli import codec
 from nic_cli.container import file, header, layout
 from nic_cli.errors import NicError
+from nic_cli.image.reading import from_array
 from nic_cli.types import Container
-from tests.deep.targets import model, samples
+from tests.deep.targets import SCENE, model, samples
 
 SLOW = 5.0  # seconds that nothing may take
 DECODED = 1 << 14  # pixels up to which a picture is decoded
@@ -22,6 +24,13 @@ DECODED = 1 << 14  # pixels up to which a picture is decoded
 def golden() -> list[bytes]:
     """Small files, sound."""
     return [file.pack(container) for container in samples()]
+
+
+def photograph() -> bytes:
+    """128 x 128 pixels at the highest q, in four tiles: some 27,000 bits."""
+    with Image.open(SCENE) as scene:
+        pixels = np.asarray(scene.convert("RGB").crop((200, 300, 328, 428)))
+    return file.pack(codec.encode(from_array(pixels), model(), q=model().config.q_top, tile=64))
 
 
 def refused(data: bytes) -> str | None:
@@ -43,14 +52,14 @@ def refused(data: bytes) -> str | None:
 
 def cuts() -> Iterator[str | None]:
     """Every golden file cut at every byte."""
-    for data in golden():
+    for data in [*golden(), photograph()]:
         for length in range(len(data)):
             yield refused(data[:length])
 
 
 def bits() -> Iterator[str | None]:
     """Every bit of every golden file turned."""
-    for data in golden():
+    for data in [*golden(), photograph()]:
         for bit in range(8 * len(data)):
             changed = bytearray(data)
             changed[bit // 8] ^= 1 << bit % 8
