@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from nic_cli.container import header, layout
-from nic_cli.container.fields import Cursor
+from nic_cli.container.fields import Cursor, Data
 from nic_cli.errors import FormatError
 
 _HEAD_OF_CHUNK = 4 + layout.MAX_VARINT_BYTES
 
 
-def needed(data: bytes) -> int:
+def needed(data: Data) -> int:
     """The bytes that the next thing not yet there ends at; one more than the file's when all of it is known.
 
     0 for what is not the beginning of a sound file, and needs no more to be refused.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from typing import BinaryIO
+from zlib import crc32
 
 from nic_cli.container.layout import MAX_VARINT, MAX_VARINT_BYTES
 from nic_cli.errors import DamagedFile
 
+PIECE = 1 << 20  # bytes held at a time of what is only checked
 REMEDY = "the file was cut or changed, fetch it again"
 
 
@@ -72,6 +74,13 @@ class Cursor:
             raise DamagedFile(f"{self.part} ends at byte {self.end}, within its {what}: {REMEDY}")
         self.position += n_bytes
         return self.data[self.position - n_bytes : self.position]
+
+    def crc32(self, n_bytes: int, what: str, crc: int = 0) -> int:
+        """The CRC-32 of the next `n_bytes`, of which a piece at a time is held."""
+        end = self.position + n_bytes
+        while self.position < end:
+            crc = crc32(self.take(min(PIECE, end - self.position), what), crc)
+        return crc
 
     def unsigned(self, n_bytes: int, what: str, low: int = 0, high: int = MAX_VARINT) -> int:
         """Read a little-endian number of `n_bytes` bytes, at most 4, in low..high."""

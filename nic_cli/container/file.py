@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from zlib import crc32
 
 from nic_cli.container import chunks, header, layout
-from nic_cli.container.fields import REMEDY, Data, Stream
+from nic_cli.container.fields import REMEDY, Cursor, Data, Stream
 from nic_cli.container.header import Opening, TileEntry
 from nic_cli.errors import DamagedFile, UsageError
 from nic_cli.types import Chunk, Container, Header, TileStream
@@ -39,6 +39,17 @@ def unpack(data: bytes) -> Container:
     return replace(container, tiles=tuple(container.tiles))
 
 
+def check(stream: BinaryIO) -> Container:
+    """Read a file and check every checksum as `unpack` does, a piece of it in memory at a time.
+
+    Of long chunks it keeps the length, and its tiles are read when they are asked for, as by `unpack_lazily`.
+    """
+    data = Stream(stream)
+    container = _unpack(data, skim=True)
+    cast(_Tiles, container.tiles).check()
+    return container
+
+
 def unpack_lazily(stream: BinaryIO, *, owned: bool = False) -> Container:
     """Read what stands before the tiles; each tile is read, and checked, when it is asked for.
 
@@ -59,9 +70,9 @@ def read_opening(stream: BinaryIO) -> tuple[Header, tuple[Chunk, ...]]:
     return opening.header, kept
 
 
-def _unpack(data: Data) -> Container:
+def _unpack(data: Data, *, skim: bool = False) -> Container:
     opening, position = header.unpack(data)
-    kept, position = chunks.unpack(data, position, opening.n_chunks)
+    kept, position = chunks.unpack(data, position, opening.n_chunks, skim=skim)
     end = position + sum(tile.n_bytes for tile in opening.tiles)
     if end > len(data):
         raise DamagedFile(f"file ends at byte {len(data)} of {end}: it was cut, fetch it again")
@@ -84,9 +95,19 @@ class _Tiles(Sequence[TileStream]):
         """One tile, by its number from 0 on."""
         entry, start, end = self.entries[number], self._ends[number], self._ends[number + 1]
         payload = self._data[start:end]
-        if crc32(payload) != entry.payload_crc:
-            raise DamagedFile(f"tile {number}: checksum of bytes {start} to {end} differs: {REMEDY}")
+        self._compare(number, crc32(payload))
         return TileStream(payload, entry.symbols_crc)
+
+    def check(self) -> None:
+        """Raise DamagedFile if the bytes of a tile were changed."""
+        for number, entry in enumerate(self.entries):
+            start, end = self._ends[number], self._ends[number + 1]
+            self._compare(number, Cursor(self._data, start, end, "file").crc32(entry.n_bytes, "tile"))
+
+    def _compare(self, number: int, crc: int) -> None:
+        if crc != self.entries[number].payload_crc:
+            start, end = self._ends[number], self._ends[number + 1]
+            raise DamagedFile(f"tile {number}: checksum of bytes {start} to {end} differs: {REMEDY}")
 
 
 def symbols_crc(container: Container) -> int:

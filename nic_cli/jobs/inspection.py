@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nic_cli import memory
-from nic_cli.container import file, layout
+from nic_cli.container import file, incoming, layout
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import outputs, streams
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.plan import STREAM, Job
 from nic_cli.jobs.run_options import RunOptions
-from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.file_table import table
 from nic_cli.types import Container
@@ -148,14 +147,9 @@ def inspect(job: Job, run_options: RunOptions) -> Report:
 
 
 def _checked(source: Path | None) -> tuple[Container, int]:
-    """A container and its bytes, each tile read and checked, and of a file only one at a time held."""
-    if source is None or is_direct(source):
-        data = streams.read_nic(source)
-        return file.unpack(data), len(data)
-    container = file.unpack_lazily(source.open("rb"), owned=True)
-    for number in range(len(container.tiles)):
-        container.tiles[number]
-    return container, source.stat().st_size
+    """A container and the size of its file, every byte of which was checked and few are held."""
+    with streams.opened(source) as given, incoming.spooled(given) as stream:
+        return file.check(stream), stream.seek(0, 2)
 
 
 def extract(job: Job, run_options: RunOptions) -> Report | None:

@@ -9,17 +9,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from nic_cli import bounded
-from nic_cli.container.announced import needed
-from nic_cli.container.layout import SIGNATURE
-from nic_cli.errors import DamagedFile, UsageError
+from nic_cli.container import incoming
+from nic_cli.errors import UsageError
 from nic_cli.jobs.plan import Job
-from nic_cli.limits import MAX_FILE
 from nic_cli.storage.atomic import copy_times, replacing
 from nic_cli.terminal import console, failures
 
 IN_MEMORY = 1 << 26  # bytes for standard output; more waits on the disk
-FIRST = 1 << 16  # bytes read of a `.nic` before anything of it is believed
 
 
 def opened(source: Path | None) -> AbstractContextManager[BinaryIO]:
@@ -32,25 +28,9 @@ def opened(source: Path | None) -> AbstractContextManager[BinaryIO]:
 
 
 def read_nic(source: Path | None) -> bytes:
-    """Read a `.nic` file whole; of anything else only the first bytes, for the parser to refuse.
-
-    Of a pipe no more is read than its beginning says that there is. Raises OSError, and DamagedFile for what
-    is too large.
-    """
+    """Read a `.nic` file whole, as `incoming.read` does."""
     with opened(source) as stream:
-        data = bounded.read(stream, FIRST)
-        if not data.startswith(SIGNATURE):
-            return data
-        if stream.seekable():
-            data += bounded.read(stream, MAX_FILE)
-        while len(data) < (wanted := needed(data)) <= MAX_FILE:
-            more = bounded.read(stream, wanted - len(data) - 1)
-            data += more
-            if not more:
-                break
-    if max(wanted, len(data)) > MAX_FILE:
-        raise DamagedFile(f"over {MAX_FILE} bytes: no .nic file is that large, check the input")
-    return data
+        return incoming.read(stream)
 
 
 @contextmanager
