@@ -11,10 +11,11 @@ Importing this package imports neither torch nor numpy; the calls do what they n
 from __future__ import annotations
 
 import os
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
-from nic_cli.errors import NicError
+from nic_cli.errors import NicError, UsageError
 from nic_cli.types import Header
 
 if TYPE_CHECKING:
@@ -57,10 +58,15 @@ def encode(
     from nic_cli.image.reading import from_array, from_pil, read
     from nic_cli.zoo.load import shared
 
+    _check_numbers(q=q, b=b, target_bytes=target_bytes, effort=effort, tile=tile)
     if isinstance(image, (str, os.PathLike)):
-        picture = read(Path(image), os.fsdecode(image))
+        picture = read(_path(image), os.fsdecode(image))
+    elif hasattr(image, "dtype"):
+        picture = from_array(image)
+    elif hasattr(image, "getbands"):
+        picture = from_pil(image)
     else:
-        picture = from_array(image) if hasattr(image, "dtype") else from_pil(image)
+        raise UsageError(f"a picture is a PIL image, an array or a path, not {type(image).__name__}")
     picture = with_preview(picture) if preview else picture
     return file.pack(
         codec.encode(
@@ -85,6 +91,7 @@ def decode(
     along each side. model: None for the one that the file names or, where that is not known here, NIC_MODEL
     of the environment. Raises NicError and its kinds.
     """
+    _check_numbers(b=b, scale=scale)
     from nic_cli import codec
     from nic_cli.image.writing import to_pil
     from nic_cli.types import Region
@@ -93,7 +100,9 @@ def decode(
 
     container = _container(data, whole=crop is None)
     named = [model] if model else [*names_for(container.header), os.environ.get("NIC_MODEL")]
-    region = None if crop is None else Region(*crop)
+    if crop is not None and (len(crop) != 4 or not all(isinstance(side, Integral) for side in crop)):
+        raise UsageError(f"crop is {crop!r}: it takes x, y, width and height in whole pixels")
+    region = None if crop is None else Region(*map(int, crop))
     return to_pil(codec.decode(container, shared(named[0], device), b=b, region=region, scale=scale))
 
 
@@ -109,12 +118,28 @@ def _container(data: Source, *, whole: bool) -> Container:
 
     if isinstance(data, (str, os.PathLike)):
         try:
-            with Path(data).open("rb") as stream:
+            with _path(data).open("rb") as stream:
                 return file.unpack(bounded.read(stream, MAX_FILE))
         except OSError as error:
             raise NicError(f"{os.fsdecode(data)}: {error.strerror or error}") from error
     if isinstance(data, (bytes, bytearray, memoryview)):
         return file.unpack(bytes(data))
+    if not isinstance(data.read(0) if hasattr(data, "read") else None, bytes):
+        raise UsageError(f"a .nic file is bytes, a path or a binary file object, not {type(data).__name__}")
     if whole or not data.seekable():
         return file.unpack(bounded.read(data, MAX_FILE))
     return file.unpack_lazily(data)
+
+
+def _path(name: str | os.PathLike[str]) -> Path:
+    if "\0" in os.fsdecode(name):
+        raise UsageError(f"no file has the name {os.fsdecode(name)!r}")
+    return Path(name)
+
+
+def _check_numbers(**given: object) -> None:
+    """Raise UsageError for what is no number, or no whole one where only those have a meaning."""
+    for name, value in given.items():
+        whole = name not in ("q", "b")
+        if value is not None and not isinstance(value, Integral if whole else Real):
+            raise UsageError(f"{name} is {value!r}: it takes {'whole numbers' if whole else 'numbers'}")

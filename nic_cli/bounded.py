@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 PIECE = 1 << 20
+IN_MEMORY = 1 << 26
 
 
 def read(stream: IO[bytes], limit: int) -> bytes:
@@ -21,11 +24,30 @@ def read(stream: IO[bytes], limit: int) -> bytes:
             return data
     else:
         data = b""
-    pieces, left = [data], limit + 1 - len(data)
-    while left > 0 and (piece := stream.read(min(PIECE, left))):
-        pieces.append(piece)
-        left -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    held = io.BytesIO()
+    held.write(data)
+    _filled(held, stream, limit)
+    return held.getvalue()  # which is not copied
+
+
+def spooled(stream: IO[bytes], limit: int, head: bytes = b"") -> BinaryIO:
+    """`head` and what `read` gives, to be read from anywhere in it; of over 64 MiB the disk holds all."""
+    held: BinaryIO = io.BytesIO()
+    held.write(head)
+    _filled(held, stream, min(limit, IN_MEMORY))
+    if held.tell() > IN_MEMORY:
+        file = cast(BinaryIO, tempfile.TemporaryFile())
+        file.write(held.getvalue())  # type: ignore[attr-defined]
+        held = file
+        _filled(held, stream, limit)
+    held.seek(0)
+    return held
+
+
+def _filled(held: BinaryIO, stream: IO[bytes], limit: int) -> None:
+    """Add to `held` until it has `limit` + 1 bytes."""
+    while (left := limit + 1 - held.tell()) > 0 and (piece := stream.read(min(PIECE, left))):
+        held.write(piece)
 
 
 def text(path: Path, limit: int = 1 << 20) -> str:

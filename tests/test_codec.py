@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import zlib
 
 import numpy as np
@@ -233,3 +234,28 @@ def test_python_takes_paths_and_anything_of_bytes(tmp_path):
         nic_cli.decode(tmp_path / "none.nic")
     with pytest.raises(NicError, match=r"none\.png"):
         nic_cli.encode(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda data: nic_cli.info("a\0b"),
+        lambda data: nic_cli.encode("a\0.png"),
+        lambda data: nic_cli.encode(b"bytes"),
+        lambda data: nic_cli.encode(io.BytesIO(b"bytes")),
+        lambda data: nic_cli.encode(None),
+        lambda data: nic_cli.info(None),
+        lambda data: nic_cli.info(io.StringIO("text")),
+        lambda data: nic_cli.encode(np.zeros((8, 8), np.uint8), tile=64.0),
+        lambda data: nic_cli.encode(np.zeros((8, 8), np.uint8), effort=1.5),
+        lambda data: nic_cli.encode(np.zeros((8, 8), np.uint8), q="2"),
+        lambda data: nic_cli.decode(data, crop=(0, 0, 9)),
+        lambda data: nic_cli.decode(data, crop=(0.5, 0, 8, 8)),
+        lambda data: nic_cli.decode(data, scale=2.0),
+    ],
+)
+def test_what_python_gives_wrongly_is_a_usage_error(call):
+    data = nic_cli.encode(np.zeros((8, 8), np.uint8))
+    assert nic_cli.decode(data, crop=(np.int64(0), 0, 4, 4)).size == (4, 4)
+    with pytest.raises(UsageError):
+        call(data)

@@ -201,7 +201,8 @@ def test_the_preview_that_encode_makes_is_one(tmp_path):
 
 def test_what_has_no_thumbnail_is_one_line_and_no_file(thumbnailed):
     code, said = thumbnailed(b"no picture")
-    assert (code, said) == (3, "nic: not a .nic file: its first bytes are another format's\n")
+    assert code == 3 and said.startswith("nic: ")
+    assert said.endswith("photo.nic: not a .nic file: its first bytes are another format's\n")
     code, said = thumbnailed(file.pack(replace(ONE_TILE, chunks=(Chunk(layout.PREVIEW, b"RIFF"),))))
     assert (code, said.count("\n")) == (3, 1)
     assert "the preview" in said

@@ -12,7 +12,7 @@ from nic_cli.errors import UsageError
 from nic_cli.losses.distortion import TERMS, Distortion
 from nic_cli.losses.fidelity import colour, ssim
 from nic_cli.losses.perceptual import NETWORKS, Distance, Perceptual
-from nic_cli.losses.spectrum import spectrum
+from nic_cli.losses.spectrum import spectrum, standing
 from nic_cli.losses.texture import haar, texture
 from nic_cli.transform.planes import blurred, planes
 from nic_cli.transform.structure_distance import linear, structure, xyb
@@ -200,3 +200,19 @@ def test_wrong_weights_of_networks_are_refused(networks, tmp_path):
 def test_wrong_weights_are_refused(weights, words):
     with pytest.raises(UsageError, match=words):
         Distortion(weights)
+
+
+def test_a_pattern_that_stands_still_is_heard_under_texture_that_does_not(photographs):
+    """As loud as the texture in each cell, in which the spectrum alone hardly hears it."""
+    torch.manual_seed(2)
+    wanted = torch.rand(4, 128, 128, 3) * 0.2 + 0.4
+    pattern = 0.03 * torch.randn(8, 8, 1)
+    still = torch.rand(4, 128, 128, 3) * 0.2 + 0.4 + pattern.repeat(16, 16, 1)
+    moving = torch.rand(4, 128, 128, 3) * 0.2 + 0.4 + 0.03 * torch.randn(4, 128, 128, 1)
+    assert float(standing(wanted, wanted).max()) == 0
+    assert float(standing(still, wanted).min()) > 4 * float(standing(moving, wanted).max())
+    leaf = still.requires_grad_()
+    (gradient,) = torch.autograd.grad(standing(leaf, wanted).sum(), leaf)
+    folded = gradient.unfold(1, 8, 8).unfold(2, 8, 8).mean((0, 1, 2, 3))
+    turned = torch.nn.functional.cosine_similarity(folded.flatten(), pattern[:, :, 0].flatten(), dim=0)
+    assert turned > 0.8  # downhill is where the pattern goes away

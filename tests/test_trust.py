@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from nic_cli import codec
 from nic_cli.bench.rows import Row, Run, to_csv
 from nic_cli.container import file
 from nic_cli.desktop import thumbnailer
-from nic_cli.errors import ModelError, NicError, OutputExists
+from nic_cli.errors import ModelError, NicError, OutputExists, UsageError
 from nic_cli.image.reading import from_array
-from nic_cli.jobs.plan import check_free
+from nic_cli.jobs.plan import check_free, plan
 from nic_cli.storage.atomic import put
 from nic_cli.storage.folders import replacing_folder
 from nic_cli.types import Chunk
@@ -124,7 +125,7 @@ def huge_preview(model, tmp_path) -> Path:
 
 def test_a_preview_may_not_be_large(model, tmp_path):
     path = huge_preview(model, tmp_path)
-    with pytest.raises(NicError, match="over the limit"):
+    with pytest.raises(NicError, match="over 1024 a side"):
         thumbnailer.thumbnail(path, 128)
 
 
@@ -139,3 +140,53 @@ def test_a_thumbnail_replaces_a_link(model, tmp_path):
     assert other.read_bytes() == b"mine" and not link.is_symlink()
     with Image.open(link) as image:
         assert image.format == "PNG"
+
+
+@posix
+def test_a_short_write_to_standard_output_is_no_success(tmp_path):
+    """Found with PYTHONUNBUFFERED, as containers set it: a write took a part, and only said how much."""
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (96, 96, 3), np.uint8)).save(tmp_path / "a.png")
+    code = (
+        "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\nfrom nic_cli.__main__ import main\n"
+        "sys.exit(main(['encode', 'a.png', '-q4', '-o', '-']))"
+    )
+    for more in ({}, {"PYTHONUNBUFFERED": "1"}):
+        with (tmp_path / "o.nic").open("wb") as stream:
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=tmp_path,
+                stdout=stream,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **more},
+                text=True,
+                check=False,
+            )
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@posix
+def test_endless_weights_are_not_read_to_their_end(tmp_path):
+    (tmp_path / CONFIG).write_bytes((ROOT / "models/iris" / CONFIG).read_bytes())
+    (tmp_path / WEIGHTS).symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="not a safetensors file"):
+        read_files(tmp_path)
+
+
+def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for inputs, output in (([""], None), (["a.png"], "")):
+        with pytest.raises(UsageError, match="empty name"):
+            plan(inputs, output, suffix_in=frozenset(), suffix_out=".nic", recursive=False)
+
+
+def test_the_thumbnailer_reads_pipes_and_names_the_file(model, tmp_path, capfd):
+    data = file.pack(codec.encode(from_array(np.zeros((64, 64, 3), np.uint8)), model))
+    os.mkfifo(tmp_path / "pipe.nic")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe.nic").write_bytes(data))
+    writer.start()
+    assert thumbnailer.main([str(tmp_path / "pipe.nic"), str(tmp_path / "t.png")]) == 0
+    writer.join()
+    (tmp_path / "bad.nic").write_bytes(data[:-1])
+    assert thumbnailer.main([str(tmp_path / "bad.nic"), str(tmp_path / "t.png")]) == 3
+    assert "bad.nic" in capfd.readouterr().err

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nic_cli.errors import NicError
 from nic_cli.storage.atomic import put
+from nic_cli.storage.printable import printable
 from nic_cli.terminal.failures import guarded
 
 
@@ -27,18 +29,22 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)
     given = parser.parse_args(arguments)
-    put(given.output, thumbnail(given.input, max(1, given.size)), links=False)
+    try:
+        made = thumbnail(given.input, max(1, given.size))
+    except NicError as error:
+        raise type(error)(f"{printable(given.input)}: {error}") from error
+    put(given.output, made, links=False)
     return 0
 
 
 def thumbnail(path: Path, size: int) -> bytes:
     """Make a PNG of the picture, at most `size` pixels a side. Raises OSError, NicError."""
     import nic_cli
-    from nic_cli.container import file, layout
+    from nic_cli.container import file, incoming, layout
     from nic_cli.image.opening import refusing
     from nic_cli.image.preview import open_preview
 
-    with path.open("rb") as stream:
+    with path.open("rb") as given, incoming.spooled(given) as stream:
         header, chunks = file.read_opening(stream)
         preview = next((chunk.data for chunk in chunks if chunk.kind == layout.PREVIEW), None)
         if preview is None:

@@ -65,6 +65,15 @@ def open_image(
     return image
 
 
+def is_announced(head: bytes) -> bool:
+    """Whether the first bytes of a file may be those of a picture that we read."""
+    if plugins.announced(head):
+        return True
+    Image.init()
+    accepting = [Image.OPEN[format][1] for format in READ_FORMATS if format in Image.OPEN]
+    return any(accept is None or accept(head) for accept in accepting)
+
+
 def _open_lifted(stream: BinaryIO, name: str, warn: Warn, formats: tuple[str, ...]) -> ImageFile.ImageFile:
     if not set(formats) <= set(Image.OPEN):
         Image.init()

@@ -33,7 +33,7 @@ def prepare(stream: BinaryIO, name: str, formats: tuple[str, ...]) -> tuple[int,
     missing, and for animated and floating-point JPEG XL, which it would not tell of.
     """
     stream.seek(0)
-    kind = _kind(stream.read(64))
+    kind = announced(stream.read(64))
     size = None
     if kind in formats:
         _load(kind, name)
@@ -42,7 +42,7 @@ def prepare(stream: BinaryIO, name: str, formats: tuple[str, ...]) -> tuple[int,
     return size
 
 
-def _kind(head: bytes) -> str:
+def announced(head: bytes) -> str:
     """Name the format of ours that the first bytes announce; "" for any other."""
     if head.startswith((jxl.BARE, jxl.BOXED)):
         return "JXL"

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nic_cli.errors import PictureError
 from nic_cli.image import colour, modes
 from nic_cli.image.ancillary import profiles
 from nic_cli.image.opening import open_image
 from nic_cli.types import Picture, PixelArray
 
 SIDE = 256  # pixels along the longer side, at most: what file managers ask for first
-MOST_SHOWN = 1 << 20  # pixels of one that is shown, whoever made it
+LONGEST = 1024  # pixels a side of one that is shown, whoever made it
 QUALITY = 70
 STEP = 1 << 22  # pixels read at a time
 
@@ -28,7 +29,10 @@ def with_preview(picture: Picture) -> Picture:
 
 def open_preview(preview: bytes) -> Image.Image:
     """The preview of a file, not loaded. Raises PictureError for what is none: files may hold anything."""
-    return open_image(io.BytesIO(preview), "the preview", formats=("WEBP",), most=MOST_SHOWN)
+    shown = open_image(io.BytesIO(preview), "the preview", formats=("WEBP",))
+    if max(shown.size) > LONGEST:
+        raise PictureError(f"the preview: {shown.width} x {shown.height} pixels, over {LONGEST} a side")
+    return shown
 
 
 def _made(picture: Picture) -> bytes:

@@ -22,6 +22,7 @@ from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     Warn,
     accepting_truncated,
+    is_announced,
     loading,
     open_image,
     refusing,
@@ -31,6 +32,7 @@ from nic_cli.image.sixteen_bit import by_planes, grey_values, is_narrowed, read_
 from nic_cli.limits import HELD, check_size
 from nic_cli.types import Metadata, Picture, PixelArray
 
+_HEAD = 1 << 16
 _MAX_STREAM = 8 * HELD
 """Bytes taken from a stream that cannot be rewound: the largest picture uncompressed; some never end."""
 
@@ -84,10 +86,14 @@ def _rewindable(stream: BinaryIO, name: str) -> BinaryIO:
     if stream.seekable():
         return stream
     with refusing(name):
-        data = bounded.read(stream, _MAX_STREAM)
-    if len(data) > _MAX_STREAM:
-        raise PictureError(f"{name}: over {_MAX_STREAM} bytes and no end; give a file instead")
-    return io.BytesIO(data)
+        head = bounded.read(stream, _HEAD)
+        if len(head) > _HEAD and not is_announced(head):
+            return io.BytesIO(head)  # enough for it to be refused
+        kept = bounded.spooled(stream, _MAX_STREAM, head)
+        if kept.seek(0, 2) > _MAX_STREAM:
+            raise PictureError(f"{name}: over {_MAX_STREAM} bytes and no end; give a file instead")
+        kept.seek(0)
+        return kept
 
 
 def _read(stream: BinaryIO, name: str, warn: Warn, wanted: _Wanted) -> Picture:

@@ -1,7 +1,9 @@
 """Power spectra: whether fine detail is there, and whether a line stands out that is not in the original.
 
 No place in a picture matters to this, so noise of the right colour costs nothing; a mesh, which critics of
-small patches let pass, is a line many times over what the original has there.
+small patches let pass, is a line many times over what the original has there. Most of a mesh is one pattern
+that stands still in all cells of the decoder: among thousands of lines whose power differs by chance its
+share of the gradient is lost, so cells are also laid on each other, where textures average away.
 """
 
 from __future__ import annotations
@@ -16,39 +18,68 @@ from nic_cli.losses.fidelity import COLOUR
 from nic_cli.transform.planes import planes
 
 SIDE, STRIDE = 64, 32  # of the windows, in pixels
+CELL = 16  # pixels: what is folded onto each other, a latent's; its halves and quarters are among its lines
 BEYOND = 0.12  # cycles a pixel: what is coarser is where it is, or else wrong
 STEADY = 1e-4  # power under which there is nothing: a tenth of what rounding to levels of 255 adds
 COLOURS = ((0.299, 0.587, 0.114), *COLOUR)  # BT.601
 WEIGHTS = (1.0, 0.25, 0.25)
 OVER_ALL, OVER_ONE = 0.2, 0.7  # how far ln power may lie over the original's: of the batch, and of a crop
+CHANCE = 0.1  # of the power of a cell may stand still: of 64 cells, a texture of random phases leaves .016
+STANDING = 0.3  # how much that counts: half to three quarters of the gradient where a mesh is seen
 
 
 def spectrum(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared differences of log power, of each crop and of the batch; more where found has more.
+    """Squared differences of log power, of each crop and of the batch, and what stands still.
 
-    found, wanted: [N, H, W, 3] in 0..1, sides of at least 64, of one batch -> [N], whose mean counts.
+    More where found has more. found, wanted: [N, H, W, 3] in 0..1, sides of at least 64, of one batch -> [N],
+    whose mean counts.
     """
-    (one_a, all_a), (one_b, all_b) = _log_powers(found), _log_powers(wanted)
+    (one_a, all_a), (one_b, all_b) = _log_powers(_colours(found)), _log_powers(_colours(wanted))
     apart, together = one_a - one_b, all_a - all_b
     over = F.relu(together - OVER_ALL).square() + F.relu(apart - OVER_ONE).square()
     total = apart.square() + 4 * together.square() + 12 * over  # [N, planes, 64, 33]
-    heard = _heard().to(found)
+    heard = _heard(SIDE).to(found)
     each = (total * heard).sum((2, 3)) / heard.sum()
-    return each @ found.new_tensor(WEIGHTS)
+    return each @ found.new_tensor(WEIGHTS) + STANDING * standing(found, wanted)
 
 
-def _log_powers(x: Tensor) -> tuple[Tensor, Tensor]:
-    """[N, H, W, 3] -> ln of the mean power in windows, [N, 3, 64, 33] of each and [1, 3, 64, 33] of all."""
-    colours = torch.einsum("oc,nchw->nohw", x.new_tensor(COLOURS), planes(x))
-    line = torch.hann_window(SIDE, False, device=x.device, dtype=x.dtype)
-    parts = colours.unfold(2, SIDE, STRIDE).unfold(3, SIDE, STRIDE)  # [N, 3, rows, columns, 64, 64]
+def standing(found: Tensor, wanted: Tensor) -> Tensor:
+    """Power of what the errors of all cells have in common, by that of a cell of the original, over lines.
+
+    found, wanted: [N, H, W, 3] in 0..1, sides of at least 16 -> [N], 0 for a picture without a mesh.
+    """
+    line = torch.hann_window(CELL, False, device=found.device, dtype=found.dtype)
+    window = line[:, None] * line
+    cells = _windows(_colours(wanted), CELL, CELL)
+    cells = (cells - cells.mean((-1, -2), keepdim=True)) * window / window.square().mean().sqrt()
+    usual = torch.fft.rfft2(cells).abs().square().mean((2, 3))  # [N, 3, 16, 9]
+    common = _windows(_colours(found - wanted), CELL, CELL).mean((2, 3))
+    power = torch.fft.rfft2(common).abs().square()
+    over = F.relu(power / (usual + STEADY * window.square().mean()) - CHANCE)
+    return (over * _heard(CELL).to(found)).sum((2, 3)) @ found.new_tensor(WEIGHTS)
+
+
+def _colours(x: Tensor) -> Tensor:
+    """[N, H, W, 3] -> luma and two colours, [N, 3, H, W]."""
+    return torch.einsum("oc,nchw->nohw", x.new_tensor(COLOURS), planes(x))
+
+
+def _windows(x: Tensor, side: int, stride: int) -> Tensor:
+    """[N, 3, H, W] -> [N, 3, rows, columns, side, side]."""
+    return x.unfold(2, side, stride).unfold(3, side, stride)
+
+
+def _log_powers(colours: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, 3, H, W] -> ln of the mean power in windows, [N, 3, 64, 33] of each and [1, 3, 64, 33] of all."""
+    line = torch.hann_window(SIDE, False, device=colours.device, dtype=colours.dtype)
+    parts = _windows(colours, SIDE, STRIDE)
     parts = (parts - parts.mean((-1, -2), keepdim=True)) * (line[:, None] * line)
     power = torch.fft.rfft2(parts).abs().square().mean((2, 3))
     return (power + STEADY).log(), (power.mean(0, keepdim=True) + STEADY).log()
 
 
-@lru_cache(1)
-def _heard() -> Tensor:
-    """[64, 33]: 1 for frequencies beyond `BEYOND`, twice that for those that stand for their mirror image."""
-    down, across = torch.fft.fftfreq(SIDE)[:, None], torch.fft.rfftfreq(SIDE)[None]
+@lru_cache(2)
+def _heard(side: int) -> Tensor:
+    """[side, side / 2 + 1]: 1 for frequencies beyond `BEYOND`, 2 for those that stand for two."""
+    down, across = torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None]
     return (torch.hypot(down, across) > BEYOND) * torch.where((across == 0) | (across == 0.5), 1.0, 2.0)

@@ -47,7 +47,9 @@ def write_out(data: bytes | memoryview) -> None:
     if sys.stdout is None:
         raise NicError("standard output is closed: name a file with -o")
     try:
-        sys.stdout.buffer.write(data)
+        left = memoryview(data)
+        while left:  # with PYTHONUNBUFFERED it may take a part, and say so by a number alone
+            left = left[sys.stdout.buffer.write(left) or 0 :]
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-from nic_cli.errors import OutputExists
+from nic_cli.errors import OutputExists, UsageError
 from nic_cli.storage.printable import printable
 from nic_cli.train.export import COUNTS, export, kept_tables
 from nic_cli.train.journal import Say
 from nic_cli.train.loop import SAFE, TRUNK, Loop
 from nic_cli.train.recipe import Recipe
 from nic_cli.train.task import Task
-from nic_cli.zoo.registry import WEIGHTS
+from nic_cli.zoo.registry import CONFIG, WEIGHTS
 
 TRIED = 2  # steps of each phase in a dry run
 
@@ -63,6 +63,8 @@ def run(
         raise OutputExists(
             f"{printable(folder)}: holds a training already; --resume goes on with it, -f begins anew"
         )
+    if not (folder / SAFE).exists() and (folder / WEIGHTS).exists() and (folder / CONFIG).exists():
+        raise UsageError(f"{printable(folder)} is a model, not the folder of a training: name another --work")
     before = folder / "model" / WEIGHTS
     _hold_memory()
     with ExitStack() as stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 
 from nic_cli.errors import ModelError
@@ -12,6 +13,7 @@ WORLD = 64
 MIDDLE = 0.5
 """Up to here b turns between squared error and structure, from here on towards realism."""
 Z_LIMIT = 127  # z is an 8-bit input; the encoder clamps it
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)  # as files can hold it
 R_LIMIT = 32767  # residuals are clamped to what an escape can say
 
 
@@ -61,6 +63,8 @@ class ModelConfig:
                 raise ModelError(f"config.json: {field.name} is {value!r}, not an integer in {least}..4096")
             if field.type == "float" and not (isinstance(value, (int, float)) and 0 < value <= 4096):
                 raise ModelError(f"config.json: {field.name} is {value!r}, not a number in 0..4096")
+        if not NAME.fullmatch(self.name):
+            raise ModelError(f"config.json: name is {self.name[:80]!r}, not 1 to 64 of [a-z0-9._-]")
         if self.kind != "native":
             raise ModelError(f"config.json: model kind {self.kind!r} is not one this program knows")
         if self.q_anchors < 2 or self.b_anchors < 2 or self.q_top > 15:

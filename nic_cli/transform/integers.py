@@ -206,11 +206,12 @@ def carried(
     """The network on the first arithmetic that passes the self-test of the model file: float32, or float64.
 
     Does this machine do the integers of a model as they are meant? Asked once for each load. `warn` is told
-    of what fails; ModelError raised when nothing gives the digest.
+    of float64; ModelError raised when nothing gives the digest.
     """
     for kind in (np.float32, np.float64):
         candidate = integers.to(kind)
         if digest(candidate, config) == expected:
+            if kind is not np.float32:
+                warn("arithmetic in float32 is not exact here: going on in float64, which is slower")
             return candidate
-        warn(f"integer arithmetic in {kind.__name__} is not exact here; trying another")
-    raise ModelError(f"the self-test of model {config.name} fails on this machine: its weights are damaged")
+    raise ModelError(f"the self-test of model {config.name} fails: its weights are damaged, fetch it again")

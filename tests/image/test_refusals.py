@@ -185,18 +185,33 @@ def test_a_file_is_closed_again(tmp_path):
     assert sys.getrefcount(picture) < 4
 
 
+class Endless(io.RawIOBase):
+    """A beginning, and zeros after it."""
+
+    def __init__(self, head):
+        self.head, self.given = head, 0
+
+    def seekable(self):
+        return False
+
+    def read(self, size=-1):
+        data, self.head = self.head[:size], self.head[size:]
+        self.given += size
+        return data.ljust(size, b"\0")
+
+
 def test_endless_input_ends(monkeypatch):
     monkeypatch.setattr("nic_cli.image.reading._MAX_STREAM", 5000)
 
-    class Endless(io.RawIOBase):
-        def seekable(self):
-            return False
-
-        def read(self, size=-1):
-            return bytes(size)
-
     with pytest.raises(PictureError, match="no end"):
-        read(Endless())
+        read(Endless(b"\x89PNG\r\n\x1a\n"))
+
+
+def test_a_stream_of_no_picture_is_not_read_to_its_end():
+    endless = Endless(b"")
+    with pytest.raises(PictureError, match="not a picture"):
+        read(endless)
+    assert endless.given < 1 << 20
 
 
 @pytest.mark.parametrize("format", ["jpeg", "ppm"])

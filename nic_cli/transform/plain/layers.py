@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from nic_cli.transform.plain.threads import Buffers, run
+from nic_cli.transform.plain.threads import Buffers, one_thread_a_product, run
 
 Floats = NDArray[np.float32]
 BLOCK = 96
@@ -72,7 +72,8 @@ def by_blocks(layer: Callable[[Floats, int, int], None], out: Floats) -> None:
     """
     count = len(out)
     if count < BLOCK:
-        layer(out, 0, count)
+        with one_thread_a_product():
+            layer(out, 0, count)
         return
     whole, rest = divmod(count, BLOCK)
 
