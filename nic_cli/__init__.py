@@ -11,6 +11,8 @@ Importing this package imports neither torch nor numpy; the calls do what they n
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Union
@@ -68,11 +70,11 @@ def encode(
     else:
         raise UsageError(f"a picture is a PIL image, an array or a path, not {type(image).__name__}")
     picture = with_preview(picture) if preview else picture
-    return file.pack(
-        codec.encode(
+    with _memory():
+        made = codec.encode(
             picture, shared(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes, effort=effort
         )
-    )
+        return file.pack(made)
 
 
 def decode(
@@ -103,7 +105,8 @@ def decode(
     if crop is not None and (len(crop) != 4 or not all(isinstance(side, Integral) for side in crop)):
         raise UsageError(f"crop is {crop!r}: it takes x, y, width and height in whole pixels")
     region = None if crop is None else Region(*map(int, crop))
-    return to_pil(codec.decode(container, shared(named[0], device), b=b, region=region, scale=scale))
+    with _memory():
+        return to_pil(codec.decode(container, shared(named[0], device), b=b, region=region, scale=scale))
 
 
 def info(data: Source) -> Header:
@@ -131,8 +134,23 @@ def _container(data: Source, *, whole: bool) -> Container:
     return file.unpack_lazily(data)
 
 
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Have lack of memory, which libraries tell in their own ways, be one of our errors."""
+    try:
+        yield
+    except NicError:
+        raise
+    except Exception as error:
+        from nic_cli import memory
+
+        if not memory.is_out_of_memory(error):
+            raise
+        raise NicError(memory.shortage()) from error
+
+
 def _path(name: str | os.PathLike[str]) -> Path:
-    if "\0" in os.fsdecode(name):
+    if not os.fsdecode(name) or "\0" in os.fsdecode(name):
         raise UsageError(f"no file has the name {os.fsdecode(name)!r}")
     return Path(name)
 

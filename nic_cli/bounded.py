@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -57,6 +58,14 @@ def text(path: Path, limit: int = 1 << 20) -> str:
     if len(data) > limit:
         raise ValueError(f"over {limit:,} bytes")
     return data.decode("utf-8")
+
+
+def is_device(stream: IO[bytes]) -> bool:
+    """Whether it is a device such as /dev/zero, which lets itself be sought and has no end."""
+    try:
+        return stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def _size(stream: IO[bytes]) -> int | None:

@@ -60,8 +60,8 @@ def for_coding(width: int, height: int, bytes_a_pixel: int, whole: int | None = 
     if (whole or pixels) <= PLAIN:
         return 120 * MB + 150 * min(pixels, MB // 2) + 14 * bytes_a_pixel * pixels
     if pixels <= WHOLE:
-        return 540 * MB + 3 * bytes_a_pixel * pixels + 7000 * width
-    return 640 * MB + 9000 * width
+        return 580 * MB + 3 * bytes_a_pixel * pixels + 7000 * width
+    return 680 * MB + 9000 * width
 
 
 def left() -> tuple[int, str] | None:
@@ -81,7 +81,9 @@ def shortage() -> str:
     """What to do where memory ran out, in a line that names the closest limit."""
     found = [limit for limit in (_address_space(), left()) if limit is not None]
     where = f" ({min(found)[1]})" if found else ""
-    return f"not enough memory{where}: allow more, close other programs, or take a smaller picture or a part"
+    return (
+        f"not enough memory{where}: allow more, close other programs, or try --threads 1 or a smaller picture"
+    )
 
 
 def is_limited() -> bool:
@@ -92,7 +94,7 @@ def is_limited() -> bool:
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether memory ran out, of the machine or of the GPU."""
     # torch is told apart by name and words: importing it here would cost every command seconds.
-    words = ("can't allocate memory", "out of memory")
+    words = ("can't allocate memory", "out of memory", "can't start new thread")
     named = type(error).__name__ == "OutOfMemoryError"
     spoken = isinstance(error, RuntimeError) and any(part in str(error) for part in words)
     if isinstance(error, RuntimeError) and "could not create a primitive" in str(error):

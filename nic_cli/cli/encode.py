@@ -143,7 +143,8 @@ class Source:
             "--tile",
             metavar="N|auto",
             panel=ADVANCED,
-            help="Side of the tiles that are coded apart, in pixels, a multiple of 64 from 64 to 2048. "
+            help="Side of the tiles that are coded apart, in pixels, a multiple of 64 from 64 to 2048: "
+            "smaller ones make parts (decode --crop) cheaper to read, and files larger. "
             "Default: auto (1024).",
         ),
     ] = None

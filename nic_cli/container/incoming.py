@@ -35,7 +35,7 @@ def read(stream: BinaryIO) -> bytes:
 @contextmanager
 def spooled(stream: BinaryIO) -> Iterator[BinaryIO]:
     """The same bytes, to be read from anywhere in them; a large pipe waits on the disk. Raises as `read`."""
-    if stream.seekable():
+    if stream.seekable() and not bounded.is_device(stream):
         yield stream
         return
     with tempfile.SpooledTemporaryFile(SPOOLED) as held:

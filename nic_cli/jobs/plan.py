@@ -47,9 +47,7 @@ def plan(
     if not inputs:
         raise UsageError("no input; name files, folders, - for standard input, or a list with --manifest")
     if "" in (*inputs, output):
-        raise UsageError(
-            "an input or output is an empty name, as of a variable that is not set; leave it out"
-        )
+        raise UsageError("an input or output is an empty name, as of a variable that is not set")
     if STREAM in inputs:
         return _plan_stream(inputs, output, shard)
     found = _sources(inputs, suffix_in, recursive)

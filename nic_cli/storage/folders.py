@@ -44,6 +44,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         finally:
             for left in (beside, old):
                 shutil.rmtree(left, ignore_errors=True)
+    except NicError as error:  # of a file in it, which has the name that goes
+        raise NicError(str(error).replace(beside.name, place.name)) from error
     except OSError as error:
         said = f"{printable(folder)}: cannot be written: {error.strerror or error}"
         raise NicError(f"{said}; what was there is untouched") from error

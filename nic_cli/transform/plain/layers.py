@@ -171,7 +171,8 @@ class Block:
         if short is None:
             by_blocks(block, room)
         else:
-            block(short, 0, BLOCK)
+            with one_thread_a_product():
+                block(short, 0, BLOCK)
             room[:] = short[:count]
         _clear(found)
         return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nic_cli.transform.config import MIDDLE
 from nic_cli.transform.plain.layers import Block, Floats, Tail
+from nic_cli.transform.plain.threads import one_thread_a_product
 
 PARTS = ("depthwise", "depthwise_bias", "expand", "expand_bias", "reduce", "reduce_bias")
 
@@ -74,7 +75,8 @@ class Weights:
         return [weight + share * change for weight, change in zip(weights, changes, strict=True)]
 
     def _low_rank(self, name: str) -> Floats:
-        found: Floats = self(f"{name}.wide") @ self(f"{name}.narrow")
+        with one_thread_a_product():
+            found: Floats = self(f"{name}.wide") @ self(f"{name}.narrow")
         return found
 
 
