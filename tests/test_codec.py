@@ -259,3 +259,16 @@ def test_what_python_gives_wrongly_is_a_usage_error(call):
     assert nic_cli.decode(data, crop=(np.int64(0), 0, 4, 4)).size == (4, 4)
     with pytest.raises(UsageError):
         call(data)
+
+
+def test_lack_of_memory_is_one_of_our_errors_in_python_too(monkeypatch):
+    def starved(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    data = nic_cli.encode(np.zeros((8, 8), np.uint8))
+    monkeypatch.setattr(codec, "decode", starved)
+    with pytest.raises(NicError, match="not enough memory"):
+        nic_cli.decode(data)
+    monkeypatch.setattr(codec, "encode", lambda *_, **__: [][0])  # the control: nothing else is taken for it
+    with pytest.raises(IndexError):
+        nic_cli.encode(np.zeros((8, 8), np.uint8))
