@@ -105,14 +105,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or turned or named or spoken
 
 
-def _address_space() -> tuple[int, str] | None:
+def address_space() -> int | None:
+    """Bytes of addresses that `ulimit -v` leaves; None where it sets no limit."""
     if resource is None or (most := resource.getrlimit(resource.RLIMIT_AS)[0]) == resource.RLIM_INFINITY:
         return None
     try:
-        # Libraries reserve some 600 MB that they never touch, and this limit counts them.
-        return most - _line(Path("/proc/self/status"), "VmSize") - 600 * MB, f"ulimit -v allows {_mb(most)}"
+        return int(most) - _line(Path("/proc/self/status"), "VmSize")
     except (OSError, ValueError):
         return None
+
+
+def _address_space() -> tuple[int, str] | None:
+    room = address_space()
+    if room is None:
+        return None
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return room - 600 * MB, f"ulimit -v allows {_mb(most)}"  # libraries reserve so much, and touch none of it
 
 
 def _control_group() -> tuple[int, str] | None:

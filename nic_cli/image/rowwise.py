@@ -107,7 +107,7 @@ def write_png(
         for block in chain(blocks, [None] * THREADS):
             if block is not None:
                 lines = _big_endian(block).reshape(len(block), -1).view(np.uint8)
-                waiting.append(crew.submit(_packed, lines, above, step, level))
+                waiting.append(_begun(crew, lines, above, step, level))
                 above = lines[-1]
             if waiting and (block is None or len(waiting) > THREADS):
                 filtered, packed = waiting.popleft().result()
@@ -115,6 +115,16 @@ def write_png(
                 stream.write(_chunk(b"IDAT", packed))
     end = b"\x03\x00" + struct.pack(">I", check)  # an empty last block, and the sum over all
     stream.write(_chunk(b"IDAT", end) + _chunk(b"IEND", b""))
+
+
+def _begun(crew: ThreadPoolExecutor, *given: Any) -> Future[tuple[bytes, bytes]]:
+    """`_packed` at work in another thread; where there is no room for one, done here."""
+    try:
+        return crew.submit(_packed, *given)
+    except RuntimeError:
+        done: Future[tuple[bytes, bytes]] = Future()
+        done.set_result(_packed(*given))
+        return done
 
 
 def _packed(lines: NDArray[np.uint8], above: NDArray[np.uint8], step: int, level: int) -> tuple[bytes, bytes]:

@@ -92,3 +92,18 @@ def test_a_control_group_that_is_small_gets_fewer_rows_from_the_start(tmp_path, 
     monkeypatch.setattr(memory, "GROUP", grouped(tmp_path, "max\n", "0\n"))  # the control: no limit
     with_less_memory(tried.append, said.append, 2 * 10**9)
     assert tried[-1] == 1
+
+
+@linux
+def test_a_small_picture_goes_through_in_little_address_space(tmp_path):
+    """Products in a second thread ended the process there, and threads that could not be had the command."""
+    large(tmp_path, 768, 512)
+    for line in ("encode a.png -o a.nic", "decode a.nic -o b.png"):
+        shell = f"ulimit -v 420000; exec {sys.executable} -m nic_cli {line}"
+        done = subprocess.run(
+            ["sh", "-c", f"export PYTHONPATH={ROOT} OPENBLAS_NUM_THREADS=2; {shell}"],
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr

@@ -8,13 +8,16 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from nic_cli import memory
+
+CRAMPED = 160_000_000  # bytes of address space
 _set: list[int] = []  # what `set_threads` was given last
 
 
@@ -30,8 +33,20 @@ def threads() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdecimal() and int(asked):
         return int(asked)
+    if _cramped():
+        return 1
     there = getattr(os, "sched_getaffinity", None)
     return len(there(0)) if there else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def _cramped() -> bool:
+    """Whether `ulimit -v` leaves so little that a product in a second thread would end the process.
+
+    OpenBLAS 0.3 takes 32 MB for each thread that multiplies, and goes on without where it gets none.
+    """
+    room = memory.address_space()
+    return room is not None and room < CRAMPED
 
 
 def run(work: Callable[[int], None], count: int) -> None:
@@ -48,8 +63,11 @@ def run(work: Callable[[int], None], count: int) -> None:
             work(number)
 
     with one_thread_a_product():
-        others = [_pool(helpers).submit(drain) for _ in range(helpers)]
+        others: list[Future[None]] = []
         try:
+            with suppress(RuntimeError):  # where there is no room for another thread, fewer do it
+                while len(others) < helpers:
+                    others.append(_pool(helpers).submit(drain))
             drain()
         finally:
             waiting.clear()
