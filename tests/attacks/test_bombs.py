@@ -45,5 +45,5 @@ def test_nothing_is_made_for_tiles_that_their_bytes_do_not_pay_for(model):
 
 
 def test_a_rate_that_the_model_does_not_have_is_damage(model):
-    with pytest.raises(DamagedFile, match="over the 6"):
+    with pytest.raises(DamagedFile, match="iris goes to 6"):
         tile_coding.readable(container(model, 64, 64, [b"\1"], q=15.9003906), model)

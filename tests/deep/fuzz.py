@@ -73,6 +73,10 @@ def run(name: str, minutes: float) -> tuple[int, list[str]]:
             errors="replace",
             check=False,
         )
+        news, edges = re.findall(r"#(\d+)\s+NEW ", done.stderr), re.findall(r"cov: (\d+)", done.stderr)
+        print(
+            f"{name}: {edges[-1] if edges else 0} edges, the last new one at input {news[-1] if news else 0}"
+        )
         counts = re.findall(r"stat::number_of_executed_units: (\d+)", done.stderr)
         found = [f"{path.name}: {path.read_bytes().hex()}" for path in Path(place).glob("found-*")]
         if done.returncode and not found:
