@@ -14,7 +14,6 @@ from nic_cli.errors import ModelError
 from nic_cli.zoo.pins import pins_of
 from nic_cli.zoo.registry import CONFIG, LIMITS, WEIGHTS, File
 
-LONGEST_HEAD = 100_000_000  # bytes that safetensors takes a JSON header of
 PIECE = 2**20  # bytes that are hashed at a time
 
 
@@ -89,10 +88,9 @@ def present(folder: Path) -> list[str]:
 def _bytes(path: Path, limit: int, *, own: bool) -> bytes:
     try:
         with _opened(path, own=own) as stream:
-            data = stream.read(8) if path.suffix == ".safetensors" else b""
-            if data and not 0 < int.from_bytes(data, "little") <= LONGEST_HEAD:
-                raise ModelError(f"{path}: not a safetensors file: fetch the model again")
-            data += bounded.read(stream, limit - len(data))
+            if bounded.is_device(stream):
+                raise ModelError(f"{path}: a device, and no file of a model")
+            data = bounded.read(stream, limit)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}: the model folder is not complete") from None
     if len(data) > limit:

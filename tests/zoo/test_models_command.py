@@ -199,7 +199,7 @@ def test_names_that_no_model_of_ones_own_may_have(nic, tiny_folder, place, name)
 def test_a_name_in_config_json_does_not_lead_out_of_the_folder(nic, tiny_folder, place):
     text = (tiny_folder / CONFIG).read_text().replace('"tiny"', '"../../tiny"')
     (tiny_folder / CONFIG).write_text(text)
-    refused(nic("models", "pull", tiny_folder, "-Q"), 2, "cannot be the name of a model")
+    refused(nic("models", "pull", tiny_folder, "-Q"), 4, "config.json: name is '../../tiny'")
     assert not kept(place)
 
 
