@@ -1,8 +1,8 @@
 """nic: a neural image codec for the command line.
 
     import nic_cli
-    data = nic_cli.encode(image, q=2.0, b=0.75)    # PIL.Image or numpy [H, W, C] -> bytes
-    image = nic_cli.decode(data)                   # bytes or file object -> PIL.Image
+    data = nic_cli.encode(image, q=2.0, b=0.75)    # PIL.Image, numpy [H, W, C] or path -> bytes
+    image = nic_cli.decode(data)                   # bytes, path or file object -> PIL.Image
     header = nic_cli.info(data)                    # frozen dataclass; nothing heavy is imported
 
 Importing this package imports neither torch nor numpy; the calls do what they need.
@@ -47,7 +47,6 @@ def encode(
     """Encode a PIL image, an array [H, W] or [H, W, 1..4] of uint8 or uint16, or a picture file to `.nic`.
 
     image: a path is a str or a Path; of the file itself all is kept that the command keeps.
-
     q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
     largest file up to this size instead. effort: 0..9, from 2 on a smaller file of the same quality is looked
     for, the longer the higher. preview: put a small WebP of it into the file. model: a name of
@@ -116,13 +115,16 @@ def info(data: Source) -> Header:
 
 def _container(data: Source, *, whole: bool) -> Container:
     from nic_cli import bounded
-    from nic_cli.container import file
+    from nic_cli.container import file, incoming
     from nic_cli.limits import MAX_FILE
 
     if isinstance(data, (str, os.PathLike)):
         try:
-            with _path(data).open("rb") as stream:
-                return file.unpack(bounded.read(stream, MAX_FILE))
+            stream = _path(data).open("rb")
+            if not whole:
+                return file.unpack_lazily(stream, owned=True)
+            with stream:
+                return file.unpack(incoming.read(stream))
         except OSError as error:
             raise NicError(f"{os.fsdecode(data)}: {error.strerror or error}") from error
     if isinstance(data, (bytes, bytearray, memoryview)):

@@ -230,6 +230,8 @@ def test_python_takes_paths_and_anything_of_bytes(tmp_path):
     ]
     assert len({image.tobytes() for image in [*shown, nic_cli.decode(bytearray(data))]}) == 1
     assert nic_cli.info(tmp_path / "a.nic") == nic_cli.info(data)
+    part = nic_cli.decode(tmp_path / "a.nic", crop=(1, 2, 5, 6))
+    assert part.tobytes() == shown[0].crop((1, 2, 6, 8)).tobytes()
     with pytest.raises(NicError, match=r"none\.nic"):
         nic_cli.decode(tmp_path / "none.nic")
     with pytest.raises(NicError, match=r"none\.png"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,27 +53,37 @@ def test_decoding_takes_the_memory_that_info_says(tmp_path, size):
     assert peak(tmp_path, "info", "a.nic") < 120e6 and peak(tmp_path, "verify", "a.nic") < 150e6
 
 
+def limited(folder: Path, kib: int, line: str) -> subprocess.CompletedProcess[bytes]:
+    """A command under `ulimit -v`."""
+    shell = f"ulimit -v {kib}; exec {sys.executable} -m nic_cli {line}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
+    return subprocess.run(["sh", "-c", shell], cwd=folder, env=environment, capture_output=True, check=False)
+
+
 @linux
 def test_a_photograph_goes_through_where_its_working_set_fits(tmp_path):
     large(tmp_path, 3000, 2000)
     for line in ("encode a.png -o a.nic", "decode a.nic -o b.ppm"):
-        shell = f"ulimit -v 1500000; exec {sys.executable} -m nic_cli {line}"
-        done = subprocess.run(
-            ["sh", "-c", f"export PYTHONPATH={ROOT}; {shell}"], cwd=tmp_path, capture_output=True, check=False
-        )
+        done = limited(tmp_path, 1_500_000, line)
         assert done.returncode == 0, done.stderr
 
 
 @linux
 def test_where_there_is_too_little_the_line_names_the_limit(tmp_path):
     large(tmp_path, 3000, 2000)
-    shell = f"ulimit -v 700000; exec {sys.executable} -m nic_cli encode a.png -o a.nic"
-    done = subprocess.run(
-        ["sh", "-c", f"export PYTHONPATH={ROOT}; {shell}"], cwd=tmp_path, capture_output=True, check=False
-    )
+    done = limited(tmp_path, 700_000, "encode a.png -o a.nic")
     last = done.stderr.decode().splitlines()[-1]
     assert done.returncode == 1 and "not enough memory" in last and "ulimit -v allows 716 MB" in last
     assert not (tmp_path / "a.nic").exists()
+
+
+@linux
+def test_a_small_picture_goes_through_in_little_address_space(tmp_path):
+    """Products in a second thread ended the process there, and threads that could not be had the command."""
+    large(tmp_path, 768, 512)
+    for line in ("encode a.png -o a.nic", "decode a.nic -o b.png"):
+        done = limited(tmp_path, 420_000, line)
+        assert done.returncode == 0, done.stderr
 
 
 def grouped(folder: Path, limit: str, taken: str) -> Path:
@@ -92,18 +103,3 @@ def test_a_control_group_that_is_small_gets_fewer_rows_from_the_start(tmp_path, 
     monkeypatch.setattr(memory, "GROUP", grouped(tmp_path, "max\n", "0\n"))  # the control: no limit
     with_less_memory(tried.append, said.append, 2 * 10**9)
     assert tried[-1] == 1
-
-
-@linux
-def test_a_small_picture_goes_through_in_little_address_space(tmp_path):
-    """Products in a second thread ended the process there, and threads that could not be had the command."""
-    large(tmp_path, 768, 512)
-    for line in ("encode a.png -o a.nic", "decode a.nic -o b.png"):
-        shell = f"ulimit -v 420000; exec {sys.executable} -m nic_cli {line}"
-        done = subprocess.run(
-            ["sh", "-c", f"export PYTHONPATH={ROOT} OPENBLAS_NUM_THREADS=2; {shell}"],
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
