@@ -39,7 +39,7 @@ ROOMS = {  # library: the places that may import it
     "typer": ("cli/",),
     "rich": ("terminal/",),
     "platformdirs": ("jobs/settings.py", "zoo/"),
-    "ray": ("jobs/cluster.py",),
+    "ray": ("jobs/many/cluster.py",),
     "fsspec": ("storage/store.py",),
 }
 
@@ -195,7 +195,7 @@ WRITERS = {
     "storage/atomic.py",
     "bench/measure.py",  # a journal, to whose end each row is added
     "train/journal.py",  # another
-    "jobs/cluster.py",  # a copy of a descriptor, and the device that leads nowhere
+    "jobs/many/cluster.py",  # a copy of a descriptor, and the device that leads nowhere
     "image/rowwise.py",  # a pipe between two threads
 }
 # And those that read whole files in another way than `bounded`, which are no files from outside.

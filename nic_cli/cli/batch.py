@@ -11,11 +11,12 @@ import typer
 from nic_cli.cli import options
 from nic_cli.cli.options import ADVANCED, COMMON
 from nic_cli.errors import UsageError
-from nic_cli.jobs import archive, cluster, option_values, runner, settings
+from nic_cli.jobs import option_values, runner, settings
+from nic_cli.jobs.many import archive, cluster
+from nic_cli.jobs.many.worker import Order
 from nic_cli.jobs.outcome import Failure
 from nic_cli.jobs.outputs import NIC, PICTURES
 from nic_cli.jobs.run_options import RunOptions
-from nic_cli.jobs.worker import Order
 from nic_cli.storage.store import find, open_store
 
 EXAMPLES = (

@@ -19,8 +19,9 @@ from PIL import Image
 
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, UsageError
-from nic_cli.jobs import archive, option_values, runner, settings
-from nic_cli.jobs.worker import Coder, Item, Order, Receipt
+from nic_cli.jobs import option_values, runner, settings
+from nic_cli.jobs.many import archive
+from nic_cli.jobs.many.worker import Coder, Item, Order, Receipt
 from nic_cli.storage.store import find, open_store
 from nic_cli.terminal.console import Console
 

@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 from nic_cli.errors import FormatError, ModelError, NicError, OutputExists, UsageError
 from nic_cli.jobs.decoding import Decoded
 from nic_cli.jobs.encoding import Encoded
+from nic_cli.jobs.many.worker import Item, Order, Receipt
 from nic_cli.jobs.outcome import Report, Stop
 from nic_cli.jobs.outputs import NIC
 from nic_cli.jobs.plan import already_there
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.runner import Tally
-from nic_cli.jobs.worker import Item, Order, Receipt
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs.worker import Coder, Item, Order, Receipt
+from nic_cli.jobs.many.worker import Coder, Item, Order, Receipt
 from nic_cli.terminal.console import one_line
 
 RETRIES = 3
