@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nic_cli"
 STAGES = ("image", "tiles", "transform", "entropy", "container")
-LEAVES = {"types", "errors", "limits", "arrays", "bounded", "memory"}
+LEAVES = {"types", "errors", "limits", "arrays", "bounded", "memory", "extras"}
 WINGS = (
     "cli",
     "jobs",
@@ -95,7 +95,7 @@ def test_a_stage_imports_only_itself_and_the_leaves(stage):
 
 
 def test_leaves_import_nothing_of_the_package():
-    for name in ("types", "errors", "arrays", "bounded"):
+    for name in ("types", "errors", "arrays", "bounded", "extras"):
         assert own(PACKAGE / f"{name}.py") == set()
 
 
@@ -202,6 +202,7 @@ WRITERS = {
 READERS = {
     "zoo/load.py",  # of /proc
     "memory.py",  # of /proc and /sys
+    "extras.py",  # of the record of an installation
     "manual/__init__.py",  # of the package
     "bench/report.py",
     "bench/published.py",

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, features
 
 from nic_cli.errors import UsageError
+from nic_cli.extras import adding
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.types import Picture, PixelArray
 
@@ -184,7 +185,7 @@ def _missing(name: str) -> str | None:
         try:
             import pillow_jxl  # noqa: F401 its import adds the format to Pillow
         except ImportError:
-            return "needs a plugin of Pillow: pip install 'nic-cli[formats]'"
+            return f"needs a plugin of Pillow: {adding('formats')}"
     elif name in ("avif", "webp") and not features.check(name):
         return "this Pillow was built without it"
     return None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, features
 
 from nic_cli.errors import PictureError
+from nic_cli.extras import adding
 from nic_cli.image import jxl
 
 PLUGIN_FORMATS = ("HEIF", "JXL")
@@ -67,7 +68,7 @@ def _load(kind: str, name: str) -> None:
             import pillow_avif  # noqa: F401 as above
     except ImportError as error:
         raise PictureError(
-            f"{name}: {_NAMES[kind]} takes a plugin that is not installed: pip install 'nic-cli[formats]'"
+            f"{name}: {_NAMES[kind]} takes a plugin that is not installed: {adding('formats')}"
         ) from error
 
 
@@ -96,7 +97,7 @@ def complete(
             found, missing = jxl.metadata(stream, max_item)
             image.info.update(found)
             if missing:
-                warn(f"{name}: EXIF or XMP is packed and was left out: pip install 'nic-cli[formats]'")
+                warn(f"{name}: EXIF or XMP is packed and was left out: {adding('formats')}")
     elif image.format == "AVIF":
         stream.seek(0)
         image.info["bit_depth"] = _avif_depth(stream.read(_HEAD))

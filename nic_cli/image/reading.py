@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 
 from nic_cli import bounded
 from nic_cli.errors import NicError, PictureError, UsageError
+from nic_cli.extras import adding
 from nic_cli.image import colour, colour_space, huge, metadata, modes, tiff, value_range
 from nic_cli.image.ancillary import gathered, isobmff
 from nic_cli.image.ancillary.colour_codes import ColourCode
@@ -130,8 +131,8 @@ def _whole(stream: BinaryIO, name: str, warn: Warn, wanted: _Wanted) -> Picture:
         return value_range.stretched(picture, name, warn)
     if most is None and image.width * image.height > HELD:
         raise PictureError(
-            f"{name}: {image.width} x {image.height} pixels are too many to be held; pip install "
-            "'nic-cli[huge]' reads PNG, JPEG and TIFF by rows"
+            f"{name}: {image.width} x {image.height} pixels are too many to be held; libvips reads "
+            f"PNG, JPEG and TIFF by rows: {adding('huge')}"
         )
     if wanted.opened is not None:
         wanted.opened(image.width, image.height)

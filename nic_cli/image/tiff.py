@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from nic_cli.errors import PictureError
+from nic_cli.extras import adding
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _COUNT, _PLANES = 256, 257, 258, 262, 274, 277, 284
 _STRIPS, _TILES, _EXTRA, _KIND = 273, 324, 338, 339
@@ -123,7 +124,7 @@ def read_planes(stream: BinaryIO, image: Image.Image, name: str) -> NDArray[Any]
         import tifffile
     except ImportError as error:
         raise PictureError(
-            f"{refusal} takes tifffile, pip install 'nic-cli[formats]'; or save it interleaved"
+            f"{refusal} takes tifffile, {adding('formats')}; or save it interleaved"
         ) from error
     stream.seek(0)
     try:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from nic_cli.errors import UsageError
+from nic_cli.extras import adding
 from nic_cli.image import colour, colour_space, huge, modes, rowwise, value_range
 from nic_cli.image.ancillary import gathered, side_output
 from nic_cli.image.metadata import PREFIX
@@ -106,7 +107,7 @@ def _check(picture: Picture, format: str, by_rows: bool) -> None:
     if not by_rows and picture.width * picture.height > HELD:
         raise UsageError(
             f"{picture.width} x {picture.height} pixels as {format.upper()} take libvips: choose png or "
-            "tiff, or pip install 'nic-cli[huge]'"
+            f"tiff, or {adding('huge')}"
         )
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from nic_cli.errors import ModelError, NicError
+from nic_cli.extras import NAME
 
 SILENCE = 8.0  # seconds that the hub may say nothing
 SLOWEST, GRACE = 4096, 10.0  # bytes a second on average, asked for after so many seconds
@@ -186,7 +187,7 @@ def _headers() -> dict[str, str]:
     from huggingface_hub import constants, get_token
 
     try:
-        version = metadata.version("nic-cli")
+        version = metadata.version(NAME)
     except metadata.PackageNotFoundError:  # run from a checkout that is not installed
         version = "unknown"
     headers = {"user-agent": f"nic/{version}", "accept-encoding": "identity"}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from nic_cli.bench import codecs
 from nic_cli.bench.codecs import numbers, parse
 from nic_cli.errors import UsageError
+from nic_cli.extras import adding
 from nic_cli.types import Picture
 from nic_cli.zoo.load import load
 
@@ -73,7 +76,7 @@ def test_a_wrong_codec_is_refused_in_one_line(text, words, model):
 
 def test_a_format_that_pillow_cannot_write_is_refused_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pillow_jxl", None)
-    with pytest.raises(UsageError, match=r"nic-cli\[formats\]"):
+    with pytest.raises(UsageError, match=re.escape(adding("formats"))):
         parse("jxl", [], (), ())
     assert "jxl" not in codecs.defaults() and "jpeg" in codecs.defaults()
 

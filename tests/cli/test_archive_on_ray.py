@@ -19,6 +19,7 @@ from PIL import Image
 
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, UsageError
+from nic_cli.extras import adding
 from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.many import archive
 from nic_cli.jobs.many.worker import Coder, Item, Order, Receipt
@@ -181,7 +182,7 @@ def test_without_ray_one_line_says_how_to_get_it(nic, picture, monkeypatch):
     result = nic("batch", ".", "-o", "out/")
     assert (result.code, result.lines) == (
         2,
-        ["nic: nic batch runs on Ray, which is not here: pip install 'nic-cli[ray]'"],
+        [f"nic: nic batch runs on Ray, which is not here: {adding('ray')}"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from nic_cli.errors import PictureError
+from nic_cli.extras import adding
 from nic_cli.image import jxl
 from nic_cli.image.metadata import PREFIX, orientation
 from nic_cli.image.reading import from_pil, read
@@ -172,7 +174,7 @@ def test_packed_metadata_are_missed_aloud(monkeypatch):
     monkeypatch.setitem(sys.modules, "brotli", None)
     data = stream(Image.fromarray(SMOOTH), "JXL", xmp=XMP, compress_metadata=True).getvalue()
     picture, said = told(data)
-    assert picture.metadata.xmp == b"" and len(said) == 1 and "nic-cli[formats]" in said[0]
+    assert picture.metadata.xmp == b"" and len(said) == 1 and adding("formats") in said[0]
 
 
 def test_metadata_that_unpack_without_end_are_left_out():
@@ -235,9 +237,7 @@ def test_a_missing_plugin_is_named(kind, monkeypatch):
     for module in ("pillow_heif", "pillow_jxl", "pillow_avif"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("PIL.features.check", lambda _: False)
-    refused(
-        data, rf"^x: {NAMES[kind]} takes a plugin that is not installed: pip install 'nic-cli\[formats\]'$"
-    )
+    refused(data, rf"^x: {NAMES[kind]} takes a plugin that is not installed: {re.escape(adding('formats'))}$")
 
 
 def run(code: str) -> str:

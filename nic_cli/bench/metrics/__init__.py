@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from numpy.typing import NDArray
 
 from nic_cli.errors import UsageError
+from nic_cli.extras import adding
 
 Measure: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
 SQUEEZENET = "NIC_BENCH_SQUEEZENET"  # environment variable: the path of that network's weights
@@ -78,7 +79,7 @@ def _ssimulacra2() -> Measure:
     try:
         from nic_cli.bench.metrics.ssimulacra2 import ssimulacra2
     except ImportError as error:
-        need = "metric 'ssimulacra2' needs the package ssimulacra2: pip install 'nic-cli[bench]'"
+        need = f"metric 'ssimulacra2' needs the package ssimulacra2: {adding('bench')}"
         raise UsageError(f"{need} ({error})") from None
     return ssimulacra2
 

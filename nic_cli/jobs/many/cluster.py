@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from nic_cli.errors import NicError, UsageError
+from nic_cli.extras import adding
 from nic_cli.jobs.many.worker import Coder, Item, Order, Receipt
 from nic_cli.terminal.console import one_line
 
@@ -35,7 +36,7 @@ def check() -> None:
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
-        raise UsageError("nic batch runs on Ray, which is not here: pip install 'nic-cli[ray]'") from error
+        raise UsageError(f"nic batch runs on Ray, which is not here: {adding('ray')}") from error
 
 
 @contextmanager
