@@ -11,6 +11,7 @@ import typer
 import typer.main
 
 from nic_cli import __version__
+from nic_cli.cli.usage import command_class, group_class
 from nic_cli.jobs import settings
 from nic_cli.zoo.processor import has_cuda_driver
 
@@ -28,10 +29,19 @@ COMMANDS = {
 """Where each command is, module and name: those that are not asked for are not imported, 0.15 s of 0.3."""
 
 
+EXAMPLES = (
+    ("nic encode photo.png", "writes photo.nic"),
+    ("nic decode photo.nic -o photo.jpg", "back to a picture"),
+    ("nic encode -r album/ -o packed/", "a folder with all below it"),
+    ("nic help", "what else there is to read"),
+)
+
+
 def application(only: str | None = None) -> typer.Typer:
     """The app with all commands, or with one, as if there were no other."""
     app = typer.Typer(
         name="nic",
+        cls=group_class(EXAMPLES),
         help="A neural image codec: continuous rate (-q), continuous realism (-b), the same symbols "
         "everywhere.",
         pretty_exceptions_enable=False,
@@ -41,16 +51,21 @@ def application(only: str | None = None) -> typer.Typer:
     for name, (module, attribute) in COMMANDS.items():
         if only not in (None, name):
             continue
-        found = getattr(import_module(module), attribute)
+        place = import_module(module)
+        found, examples = getattr(place, attribute), place.EXAMPLES
         if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
+            for one in found.registered_commands:
+                line = f"nic {name} {one.name or getattr(one.callback, '__name__', '')} "
+                one.cls = command_class(tuple(e for e in examples if f"{e[0]} ".startswith(line)))
+            app.add_typer(found, name=name, cls=group_class(examples))
         else:
-            app.command(name)(found)
+            app.command(name, cls=command_class(examples))(found)
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and give its exit code. Raises whatever goes wrong, Typer's own errors too."""
+    arguments = arguments or ["--help"]
     # Help, completion and what is no command need to know them all.
     one = next(iter(arguments), None) if "_NIC_COMPLETE" not in os.environ else None
     command = typer.main.get_command(application(one if one in COMMANDS and one != "help" else None))
@@ -98,7 +113,11 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", is_eager=True, callback=_print_versions, help="Show all versions and the device."
+            "-V",
+            "--version",
+            is_eager=True,
+            callback=_print_versions,
+            help="Show all versions and the device.",
         ),
     ] = False,
 ) -> None:

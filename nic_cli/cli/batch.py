@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nic_cli.cli import options
-from nic_cli.cli.options import ADVANCED, COMMON
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import ADVANCED, COMMON
 from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.many import archive, cluster
@@ -33,28 +33,28 @@ class Work:
 
     quality: Annotated[
         float | None,
-        options.value("-q", "--quality", metavar="F", panel=COMMON, help="As for nic encode. Default: 2."),
+        declaring.value("-q", "--quality", metavar="F", panel=COMMON, help="As for nic encode. Default: 2."),
     ] = None
     realism: Annotated[
         float | None,
-        options.value(
+        declaring.value(
             "-b", "--realism", metavar="F", panel=COMMON, help="As for nic encode, or nic decode. 0 to 1."
         ),
     ] = None
     effort: Annotated[
         int | None,
-        options.value("-e", "--effort", metavar="N", panel=COMMON, help="As for nic encode. Default: 1."),
+        declaring.value("-e", "--effort", metavar="N", panel=COMMON, help="As for nic encode. Default: 1."),
     ] = None
     bpp: Annotated[
         float | None,
-        options.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
+        declaring.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
     ] = None
     model: Annotated[
         str | None,
-        options.model("As for nic encode; every machine of a cluster has to have it."),
+        declaring.model("As for nic encode; every machine of a cluster has to have it."),
     ] = None
     decode: Annotated[
-        bool, options.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")
+        bool, declaring.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")
     ] = False
 
 
@@ -64,7 +64,7 @@ class Crew:
 
     actors: Annotated[
         int | None,
-        options.value(
+        declaring.value(
             "--actors",
             metavar="N",
             panel=ADVANCED,
@@ -73,13 +73,13 @@ class Crew:
     ] = None
     gpus: Annotated[
         float,
-        options.value(
+        declaring.value(
             "--gpus", metavar="F", panel=ADVANCED, help="GPUs for each process, or a part of one. Default: 0."
         ),
     ] = 0
     address: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--address",
             metavar="ADDRESS",
             panel=ADVANCED,
@@ -88,7 +88,7 @@ class Crew:
     ] = None
 
 
-@options.grouped
+@declaring.grouped
 def run(
     *,
     source: Annotated[
@@ -101,7 +101,7 @@ def run(
     ],
     output: Annotated[
         str,
-        options.value(
+        declaring.value(
             "-o", "--output", metavar="OUT", panel=COMMON, help="The folder for the outputs, as INPUT."
         ),
     ],

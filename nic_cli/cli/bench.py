@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nic_cli.cli import options
-from nic_cli.cli.options import COMMON, OUTPUT
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.errors import NicError, OutputExists, UsageError
 from nic_cli.jobs import outputs
 from nic_cli.storage.atomic import put
@@ -30,33 +30,47 @@ EXAMPLES = (
 )
 
 
+def _metrics() -> list[str]:
+    from nic_cli.bench.metrics import METRICS
+
+    return list(METRICS)
+
+
+def _codecs() -> list[str]:
+    from nic_cli.bench.codecs import CLASSICAL
+
+    return ["nic", *CLASSICAL]
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What is compared."""
 
     codecs: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--codecs",
             metavar="LIST",
             panel=COMMON,
+            words=_codecs,
             help="Codecs with their settings: nic:q0..6/0.5,jpeg:q40|60,avif. Default: nic, jpeg, webp, and "
             "avif and jxl where Pillow can write them.",
         ),
     ] = None
     model: Annotated[
         list[str] | None,
-        options.value(
+        declaring.value(
             "-m",
             "--model",
             metavar="NAME",
             panel=COMMON,
+            words=declaring.model_names,
             help="Name or folder of a model; may be repeated. Default: the embedded one.",
         ),
     ] = None
     quality: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "-q",
             "--quality",
             metavar="LIST",
@@ -66,31 +80,33 @@ class Comparison:
     ] = None
     realism: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "-b", "--realism", metavar="LIST", panel=COMMON, help="Realisms of nic. Default: 0,0.75."
         ),
     ] = None
     metrics: Annotated[
         str,
-        options.value(
+        declaring.value(
             "--metrics",
             metavar="LIST",
             panel=COMMON,
+            words=_metrics,
             help="What to measure; a wrong name lists what there is. Default: psnr,ms-ssim.",
         ),
     ] = "psnr,ms-ssim"
     anchor: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--anchor",
             metavar="CODEC",
             panel=COMMON,
+            words=_codecs,
             help="The codec that BD-rates are against. Default: avif if it is there, else the first.",
         ),
     ] = None
     limit: Annotated[
         int | None,
-        options.value("--limit", metavar="N", panel=COMMON, help="Only the first N pictures, by name."),
+        declaring.value("--limit", metavar="N", panel=COMMON, help="Only the first N pictures, by name."),
     ] = None
     recursive: options.Recursive = False
 
@@ -100,20 +116,20 @@ class Written:
     """Which files are written."""
 
     json_file: Annotated[
-        Path | None, options.value("--json", metavar="FILE", panel=OUTPUT, help="Write all rows as JSON.")
+        Path | None, declaring.value("--json", metavar="FILE", panel=OUTPUT, help="Write all rows as JSON.")
     ] = None
     csv_file: Annotated[
-        Path | None, options.value("--csv", metavar="FILE", panel=OUTPUT, help="Write all rows as CSV.")
+        Path | None, declaring.value("--csv", metavar="FILE", panel=OUTPUT, help="Write all rows as CSV.")
     ] = None
     html_file: Annotated[
         Path | None,
-        options.value(
+        declaring.value(
             "--html", metavar="FILE", panel=OUTPUT, help="Write a page of curves, tables and comparisons."
         ),
     ] = None
     resume: Annotated[
         Path | None,
-        options.value(
+        declaring.value(
             "--resume",
             metavar="FILE",
             panel=OUTPUT,
@@ -123,7 +139,7 @@ class Written:
     force: options.Force = False
 
 
-@options.grouped
+@declaring.grouped
 def bench(
     *,
     folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="A folder of pictures.")],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from nic_cli.cli import options
-from nic_cli.cli.options import COMMON, OUTPUT
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values, outputs, runner, settings
 from nic_cli.jobs.decoding import OUTPUT_FORMATS, Decoder, suffix_of
@@ -29,7 +29,7 @@ class Look:
 
     realism: Annotated[
         float | None,
-        options.value(
+        declaring.value(
             "-b",
             "--realism",
             metavar="F",
@@ -39,7 +39,7 @@ class Look:
     ] = None
     format: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--format",
             metavar="|".join((*OUTPUT_FORMATS, ORIGINAL)),
             panel=OUTPUT,
@@ -49,7 +49,7 @@ class Look:
     ] = None
     crop: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--crop",
             metavar="X,Y,W,H",
             panel=OUTPUT,
@@ -58,7 +58,7 @@ class Look:
     ] = None
     scale: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--scale",
             metavar="1/2|1/4|1/8",
             panel=OUTPUT,
@@ -68,7 +68,7 @@ class Look:
     max_pixels: options.MaxPixels = None
 
 
-@options.grouped
+@declaring.grouped
 def decode(
     *,
     inputs: options.InputsOrList = None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from nic_cli.cli import options
-from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.jobs import option_values, outputs, runner, settings
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
@@ -31,7 +31,7 @@ class Rate:
 
     quality: Annotated[
         float | None,
-        options.value(
+        declaring.value(
             "-q",
             "--quality",
             metavar="F",
@@ -41,7 +41,7 @@ class Rate:
     ] = None
     realism: Annotated[
         float | None,
-        options.value(
+        declaring.value(
             "-b",
             "--realism",
             metavar="F",
@@ -52,7 +52,7 @@ class Rate:
     ] = None
     bpp: Annotated[
         float | None,
-        options.value(
+        declaring.value(
             "--bpp",
             metavar="F",
             panel=COMMON,
@@ -61,7 +61,7 @@ class Rate:
     ] = None
     target_size: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--target-size",
             metavar="SIZE",
             panel=COMMON,
@@ -71,7 +71,7 @@ class Rate:
     ] = None
     effort: Annotated[
         int | None,
-        options.value(
+        declaring.value(
             "-e",
             "--effort",
             metavar="N",
@@ -82,7 +82,7 @@ class Rate:
     ] = None
     model: Annotated[
         str | None,
-        options.model("Name or folder of a model, or hf://org/repo@commit. Default: the embedded one."),
+        declaring.model("Name or folder of a model, or hf://org/repo@commit. Default: the embedded one."),
     ] = None
 
 
@@ -92,17 +92,18 @@ class Source:
 
     strip: Annotated[
         list[str] | None,
-        options.value(
+        declaring.value(
             "--strip",
             metavar="all|exif|xmp|icc|...",
             panel=OUTPUT,
+            words=option_values.STRIPPABLE,
             help="Leave metadata out: all, gps, exif, xmp, icc, gainmap, iptc, text, geo, resolution, name "
             "(of the file); may be repeated. Default: keep all.",
         ),
     ] = None
     hdr: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--hdr",
             metavar="keep|plain",
             panel=ADVANCED,
@@ -112,7 +113,7 @@ class Source:
     ] = None
     frame: Annotated[
         int | None,
-        options.value(
+        declaring.value(
             "--frame",
             metavar="N",
             panel=ADVANCED,
@@ -122,7 +123,7 @@ class Source:
     ] = None
     accept_truncated: Annotated[
         bool,
-        options.flag(
+        declaring.flag(
             "--accept-truncated",
             panel=ADVANCED,
             help="Take what there is of pictures whose end is missing, with a notice.",
@@ -130,7 +131,7 @@ class Source:
     ] = False
     preview: Annotated[
         bool,
-        options.flag(
+        declaring.flag(
             "--preview",
             panel=OUTPUT,
             help="Put a small WebP of the picture into the file, which file managers and nic info show.",
@@ -139,7 +140,7 @@ class Source:
     max_pixels: options.MaxPixels = None
     tile: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--tile",
             metavar="N|auto",
             panel=ADVANCED,
@@ -151,7 +152,7 @@ class Source:
     trust: options.Trust = False
 
 
-@options.grouped
+@declaring.grouped
 def encode(
     *,
     inputs: options.InputsOrList = None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nic_cli import manual
+from nic_cli.cli import declaring
 from nic_cli.errors import UsageError
 from nic_cli.terminal.console import write_out
 
@@ -18,10 +19,22 @@ EXAMPLES = (
 )
 
 
+def _names() -> list[str]:
+    from nic_cli.cli.app import COMMANDS
+
+    return [*manual.TOPICS, *COMMANDS]
+
+
 def show(
     context: typer.Context,
     topic: Annotated[
-        str | None, typer.Argument(metavar="TOPIC", show_default=False, help="A topic, or a command.")
+        str | None,
+        typer.Argument(
+            metavar="TOPIC",
+            show_default=False,
+            help="A topic, or a command.",
+            autocompletion=declaring.completing(_names),
+        ),
     ] = None,
 ) -> int:
     """Show a page of the manual.

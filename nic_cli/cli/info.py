@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from nic_cli.cli import options
-from nic_cli.cli.options import OUTPUT
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import OUTPUT
 from nic_cli.jobs import inspection, outputs, runner, settings
 
 EXAMPLES = (
@@ -26,13 +26,13 @@ class Writing:
     preserve: options.VainPreserve = False
 
 
-@options.grouped
+@declaring.grouped
 def info(
     *,
     inputs: options.Inputs,
     preview: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--preview",
             metavar="OUT",
             panel=OUTPUT,

@@ -16,7 +16,7 @@ import typer.main
 from nic_cli import manual
 from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
 from nic_cli.cli.app import application
-from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
+from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.manual import roff
 from nic_cli.storage.atomic import put
 
@@ -149,7 +149,9 @@ def _apart(command: Any, shared: set[str]) -> Iterator[str]:
     own = [p for p in command.params if p.name not in shared]
     for param in (p for p in own if p.param_type_name == "argument"):
         yield f".TP\n\\fI{_text(param.metavar)}\\fR\n{_text(param.help)}"
-    yield from (_option(p) for p in sorted(own, key=_panel_order) if p.param_type_name == "option")
+    yield from (
+        _option(p) for p in sorted(own, key=_panel_order) if p.param_type_name == "option" and not p.hidden
+    )
 
 
 def _usage(command: Any) -> str:
@@ -203,6 +205,7 @@ def _examples(items: Iterable[tuple[str, str]]) -> Iterator[str]:
 def _options(params: Iterable[Any]) -> Iterator[str]:
     panel = None
     shown = [p for p in params if p.param_type_name == "option" and p.name not in COMPLETION]
+    shown = [p for p in shown if not p.hidden]
     for param in sorted(shown, key=_panel_order):
         if param.rich_help_panel not in (panel, None):
             panel = param.rich_help_panel

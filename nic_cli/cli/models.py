@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nic_cli.cli import options
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.cli.models_import import import_model
-from nic_cli.cli.options import COMMON, OUTPUT
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.jobs import model_reports, pull_report
 from nic_cli.jobs.model_reports import Listed, Located, Pulled, Pushed, Removed, Shown, Verified
@@ -40,12 +40,13 @@ Name = Annotated[
         metavar="NAME",
         show_default=False,
         help="A name of nic models list, the folder of a model, or hf://org/repo@commit.",
+        autocompletion=declaring.completing(declaring.model_names),
     ),
 ]
 
 
 @app.command("list")
-@options.grouped
+@declaring.grouped
 def list_models(
     *,
     plain: options.Plain,
@@ -60,7 +61,7 @@ def list_models(
 
 
 @app.command()
-@options.grouped
+@declaring.grouped
 def show(
     *,
     name: Name,
@@ -75,14 +76,14 @@ def show(
 
 
 @app.command()
-@options.grouped
+@declaring.grouped
 def pull(
     *,
     name: Name,
     trust: options.Trust = False,
     new_name: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--name",
             metavar="NAME",
             panel=COMMON,
@@ -90,7 +91,7 @@ def pull(
         ),
     ] = None,
     force: Annotated[
-        bool, options.flag("-f", "--force", panel=OUTPUT, help="Replace a model of yours of the same name.")
+        bool, declaring.flag("-f", "--force", panel=OUTPUT, help="Replace a model of yours of the same name.")
     ] = False,
     plain: options.Plain,
 ) -> int:
@@ -120,7 +121,7 @@ def pull(
 
 
 @app.command()
-@options.grouped
+@declaring.grouped
 def verify(
     *,
     name: Name,
@@ -148,7 +149,7 @@ def verify(
 
 
 @app.command()
-@options.grouped
+@declaring.grouped
 def push(
     *,
     folder: Annotated[
@@ -159,7 +160,7 @@ def push(
         typer.Argument(metavar="REPOSITORY", show_default=False, help="Where it goes on the hub: org/name."),
     ],
     private: Annotated[
-        bool, options.flag("--private", panel=COMMON, help="Make a repository that only you can see.")
+        bool, declaring.flag("--private", panel=COMMON, help="Make a repository that only you can see.")
     ] = False,
     plain: options.Plain,
 ) -> int:
@@ -197,7 +198,7 @@ def push(
 
 
 @app.command()
-@options.grouped
+@declaring.grouped
 def path(
     *,
     name: Name,
@@ -212,7 +213,7 @@ def path(
 
 
 @app.command()
-@options.grouped
+@declaring.grouped
 def rm(
     *,
     name: Name,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nic_cli.cli import options
-from nic_cli.cli.options import COMMON
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import COMMON
 from nic_cli.errors import UsageError
 from nic_cli.jobs import settings
 from nic_cli.storage.printable import printable
@@ -34,7 +34,13 @@ class Imported:
 
 def import_model(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", show_default=False, help=f"The system: {', '.join(KINDS)}.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            show_default=False,
+            help=f"The system: {', '.join(KINDS)}.",
+            autocompletion=declaring.completing(list(KINDS)),
+        ),
     ],
     files: Annotated[
         list[str],
@@ -46,11 +52,11 @@ def import_model(
     ],
     name: Annotated[
         str | None,
-        options.value("--name", metavar="NAME", panel=COMMON, help="Name of the model. Default: its kind."),
+        declaring.value("--name", metavar="NAME", panel=COMMON, help="Name of the model. Default: its kind."),
     ] = None,
     half: Annotated[
         bool,
-        options.flag(
+        declaring.flag(
             "--half",
             panel=COMMON,
             help="Store what symbols do not depend on in half precision.",

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
 import typer
 
+from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT, flag, value
 from nic_cli.jobs import settings
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.terminal.console import Console
-
-COMMON, OUTPUT, ADVANCED = "Common", "Output", "Advanced"
-
-
-def flag(*names: str, panel: str, help: str) -> Any:
-    """Declare an option without a value."""
-    return typer.Option(*names, metavar="", rich_help_panel=panel, help=help)
-
-
-def value(*names: str, metavar: str, panel: str, help: str) -> Any:
-    """Declare an option with a value; help names range and default, most of which lie in `settings`."""
-    return typer.Option(*names, metavar=metavar, show_default=False, rich_help_panel=panel, help=help)
-
-
-def model(help: str) -> Any:
-    """Declare the option that names a model."""
-    return value("-m", "--model", metavar="NAME", panel=COMMON, help=help)
-
 
 Inputs = Annotated[
     list[str],
@@ -157,9 +138,9 @@ Offline = Annotated[
 
 # Scripts pass one set of options to every command, so those that write nothing take these as well.
 _NONE_WRITTEN = "No effect: this command writes no file."
-VainForce = Annotated[bool, flag("-f", "--force", panel=OUTPUT, help=_NONE_WRITTEN)]
-VainSkip = Annotated[bool, flag("--skip-existing", panel=OUTPUT, help=_NONE_WRITTEN)]
-VainPreserve = Annotated[bool, flag("--preserve", panel=OUTPUT, help=_NONE_WRITTEN)]
+VainForce = Annotated[bool, flag("-f", "--force", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
+VainSkip = Annotated[bool, flag("--skip-existing", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
+VainPreserve = Annotated[bool, flag("--preserve", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,36 +242,3 @@ def run_options(*groups: Any) -> RunOptions:
         json=said["as_json"],
     )
     return run.over(said.get("manifest"), said.get("part"))
-
-
-def grouped(command: Callable[..., int]) -> Callable[..., int]:
-    """Make of a command that takes groups of options, dataclasses as above, one that Typer can read."""
-    own, parameters = [], []
-    groups: dict[str, Any] = {}
-    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
-        if not is_dataclass(parameter.annotation):
-            own.append(name)
-            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-            continue
-        groups[name] = kind = parameter.annotation
-        hints = get_type_hints(kind, include_extras=True)
-        for field in fields(kind):
-            option = inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=hints[field.name],
-            )
-            parameters.append(option)
-
-    def run(**given: Any) -> int:
-        made = {
-            name: kind(**{field.name: given[field.name] for field in fields(kind)})
-            for name, kind in groups.items()
-        }
-        return command(**{name: given[name] for name in own}, **made)
-
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nic_cli.cli import options
-from nic_cli.cli.options import COMMON, OUTPUT
+from nic_cli.cli import declaring, options
+from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.errors import UsageError
 from nic_cli.terminal import units
 from nic_cli.terminal.console import Console
@@ -35,7 +35,7 @@ class Training:
 
     data: Annotated[
         list[Path] | None,
-        options.value(
+        declaring.value(
             "--data",
             metavar="DIR",
             panel=COMMON,
@@ -44,7 +44,7 @@ class Training:
     ] = None
     work: Annotated[
         Path | None,
-        options.value(
+        declaring.value(
             "--work",
             metavar="DIR",
             panel=COMMON,
@@ -53,11 +53,11 @@ class Training:
     ] = None
     resume: Annotated[
         bool,
-        options.flag("--resume", panel=COMMON, help="Go on from the last checkpoint in the work folder."),
+        declaring.flag("--resume", panel=COMMON, help="Go on from the last checkpoint in the work folder."),
     ] = False
     init: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--init",
             metavar="MODEL",
             panel=COMMON,
@@ -66,7 +66,7 @@ class Training:
     ] = None
     limit: Annotated[
         str | None,
-        options.value(
+        declaring.value(
             "--time",
             metavar="TIME",
             panel=COMMON,
@@ -75,7 +75,7 @@ class Training:
     ] = None
     dry_run: Annotated[
         bool,
-        options.flag(
+        declaring.flag(
             "--dry-run",
             panel=OUTPUT,
             help="Two steps of every phase, one validation, one save, and out; nothing is kept.",
@@ -83,11 +83,11 @@ class Training:
     ] = False
     force: Annotated[
         bool,
-        options.flag("-f", "--force", panel=OUTPUT, help="Begin anew in a folder that holds a training."),
+        declaring.flag("-f", "--force", panel=OUTPUT, help="Begin anew in a folder that holds a training."),
     ] = False
 
 
-@options.grouped
+@declaring.grouped
 def train(
     *,
     recipe: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nic_cli.cli import options
+from nic_cli.cli import declaring, options
 from nic_cli.jobs import outputs, runner, settings
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.verification import Verifier
@@ -13,7 +13,7 @@ EXAMPLES = (
 )
 
 
-@options.grouped
+@declaring.grouped
 def verify(
     *,
     inputs: options.InputsOrList = None,
