@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from nic_cli.cli import declaring, options
-from nic_cli.cli.declaring import ADVANCED, COMMON
+from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values, runner, settings
+from nic_cli.jobs.decoding import OUTPUT_FORMATS
 from nic_cli.jobs.many import archive, cluster
 from nic_cli.jobs.many.worker import Order
 from nic_cli.jobs.outcome import Failure
@@ -49,13 +50,38 @@ class Work:
         float | None,
         declaring.value("--bpp", metavar="F", panel=COMMON, help="As for nic encode. Instead of -q."),
     ] = None
+    target_size: Annotated[
+        str | None,
+        declaring.value(
+            "--target-size", metavar="SIZE", panel=COMMON, help="As for nic encode. Instead of -q."
+        ),
+    ] = None
+    strip: Annotated[
+        list[str] | None,
+        declaring.value(
+            "--strip",
+            metavar="all|exif|xmp|icc|...",
+            panel=OUTPUT,
+            words=option_values.STRIPPABLE,
+            help="As for nic encode.",
+        ),
+    ] = None
     model: Annotated[
         str | None,
         declaring.model("As for nic encode; every machine of a cluster has to have it."),
     ] = None
     decode: Annotated[
-        bool, declaring.flag("--decode", panel=COMMON, help="From .nic files to PNG instead.")
+        bool, declaring.flag("--decode", panel=COMMON, help="From .nic files to pictures instead.")
     ] = False
+    format: Annotated[
+        str | None,
+        declaring.value(
+            "--format",
+            metavar="|".join(OUTPUT_FORMATS),
+            panel=OUTPUT,
+            help="Format of the pictures, for --decode. Default: png.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +135,7 @@ def run(
     crew: Crew,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
+    keep_suffix: options.KeepSuffix = False,
     plain: options.Plain,
 ) -> int:
     """Encode or decode a whole archive by several processes or machines, on Ray.
@@ -116,7 +143,9 @@ def run(
     The tree is kept. Each item is done by itself, and its output is there as a whole or not at all: if a
     process is killed, its items are given to another; if all is killed, --skip-existing goes on.
     """
-    run_options = RunOptions(force, skip_existing, quiet=plain.quiet, json=plain.as_json)
+    run_options = RunOptions(
+        force, skip_existing, quiet=plain.quiet, json=plain.as_json, keep_suffix=keep_suffix
+    )
     chosen = settings.load(
         model=work.model,
         device="cuda" if crew.gpus else "cpu",
@@ -127,11 +156,15 @@ def run(
         offline=plain.offline or None,
     )
     _check(work, crew)
-    target_rate = None if work.decode else option_values.rate_target(chosen, work.quality, work.bpp, None)
+    target_rate = (
+        None if work.decode else option_values.rate_target(chosen, work.quality, work.bpp, work.target_size)
+    )
+    stripped = option_values.stripped_kinds(work.strip or [])
+    format = option_values.output_format(work.format, OUTPUT_FORMATS)
     chosen.apply()
     cluster.check()
     start, places = find(source, frozenset({NIC}) if work.decode else PICTURES)
-    order = Order(start, open_store(output), chosen, target_rate, work.realism, plain.quiet)
+    order = Order(start, open_store(output), chosen, target_rate, work.realism, plain.quiet, stripped, format)
     items = archive.plan(places, order, run_options)
     with run_options.console.progress("files", len(items)) as bar:
         tally = runner.Tally(run_options.console, run_options.console.say, Failure, False, bar)
@@ -148,6 +181,10 @@ def _check(work: Work, crew: Crew) -> None:
         raise UsageError(f"--gpus: {crew.gpus:g} cannot be used: give a number from 0 to 64")
     if crew.actors is not None and not 1 <= crew.actors <= 1024:
         raise UsageError(f"--actors: {crew.actors} cannot be used: give a whole number from 1 to 1024")
-    for_encoding = work.quality, work.bpp, work.effort, work.model
+    for_encoding = work.quality, work.bpp, work.target_size, work.effort, work.model, work.strip
     if work.decode and any(value is not None for value in for_encoding):
-        raise UsageError("--decode: -q, --bpp, -e and -m are for encoding: leave them out")
+        raise UsageError(
+            "--decode: -q, --bpp, --target-size, -e, -m and --strip are for encoding: leave them out"
+        )
+    if work.format is not None and not work.decode:
+        raise UsageError("--format is for --decode: encoding writes .nic files")

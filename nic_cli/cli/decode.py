@@ -7,7 +7,6 @@ from typing import Annotated
 
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
-from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values, outputs, runner, settings
 from nic_cli.jobs.decoding import OUTPUT_FORMATS, Decoder, suffix_of
 from nic_cli.jobs.model_cache import Models
@@ -66,6 +65,10 @@ class Look:
         ),
     ] = None
     max_pixels: options.MaxPixels = None
+    model: Annotated[
+        str | None,
+        declaring.model("Name or folder of the model that made the file, where it is not known here."),
+    ] = None
 
 
 @declaring.grouped
@@ -89,18 +92,20 @@ def decode(
     """
     run_options = options.run_options(files, reporting, batches)
     chosen = settings.load(
-        device=machine.device, threads=machine.threads, color=reporting.color, offline=offline or None
+        model=look.model,
+        device=machine.device,
+        threads=machine.threads,
+        color=reporting.color,
+        offline=offline or None,
     )
     b = None if look.realism is None else settings.checked("realism", look.realism, "--realism")
-    known = (*OUTPUT_FORMATS, ORIGINAL)
-    if look.format is not None and look.format not in known:
-        raise UsageError(f"--format: {look.format!r} cannot be used: give {', '.join(known)}")
-    format = None if look.format == ORIGINAL else look.format
+    wanted = option_values.output_format(look.format, (*OUTPUT_FORMATS, ORIGINAL))
+    format = None if wanted == ORIGINAL else wanted
     view, most = option_values.view(look.crop, look.scale), option_values.pixel_limit(look.max_pixels)
     chosen.apply()
     jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(format))
     console = run_options.console
-    if look.format == ORIGINAL:
+    if wanted == ORIGINAL:
         jobs = renamed(jobs, output, console)
     decoder = Decoder(
         b,

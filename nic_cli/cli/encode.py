@@ -137,6 +137,7 @@ class Source:
             help="Put a small WebP of the picture into the file, which file managers and nic info show.",
         ),
     ] = False
+    keep_suffix: options.KeepSuffix = False
     max_pixels: options.MaxPixels = None
     tile: Annotated[
         str | None,
@@ -172,7 +173,7 @@ def encode(
 
     Without -o, the output lies beside the input, with its suffix swapped.
     """
-    run_options = options.run_options(files, reporting, batches)
+    run_options = options.run_options(files, reporting, batches, keep_suffix=source.keep_suffix)
     chosen = settings.load(
         model=rate.model,
         device=machine.device,
@@ -204,5 +205,6 @@ def encode(
         hdr=option_values.keeps_hdr(source.hdr),
         truncated=source.accept_truncated,
     )
+    encoder.check()
     work = encoder.rehearse if run_options.dry_run else encoder
     return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)

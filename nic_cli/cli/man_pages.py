@@ -43,7 +43,8 @@ EXIT_STATUS = {
     "1": "Some inputs of a batch failed (each is named on standard error), or a failure with no code of its "
     "own, or the reader of standard output went away.",
     "2": "Usage: an unknown option, a value out of range, two inputs that map to one output.",
-    "3": "Not a .nic file, or damaged, cut, or of a version that this program cannot read; not a picture.",
+    "3": "An input that cannot be read: not there, not a .nic file, damaged, cut, of a version that this "
+    "program does not know; not a picture.",
     "4": "The model is missing or out of reach, or a hash does not match.",
     "5": "The output exists, and neither -f nor --skip-existing was given.",
     "130": "Interrupted (143 if terminated, 129 if the terminal was closed).",

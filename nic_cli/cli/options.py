@@ -131,6 +131,14 @@ Color = Annotated[
         help="Colour on standard error. Default: auto, on a terminal.",
     ),
 ]
+KeepSuffix = Annotated[
+    bool,
+    flag(
+        "--keep-suffix",
+        panel=OUTPUT,
+        help="Name outputs photo.jpg.nic rather than photo.nic, as is done where two would have one name.",
+    ),
+]
 FailFast = Annotated[bool, flag("--fail-fast", panel=ADVANCED, help="Stop a batch at its first failure.")]
 Offline = Annotated[
     bool, flag("--offline", panel=ADVANCED, help="Never ask a model hub (as HF_HUB_OFFLINE=1).")
@@ -232,7 +240,7 @@ class Bystanding:
         return chosen
 
 
-def run_options(*groups: Any) -> RunOptions:
+def run_options(*groups: Any, keep_suffix: bool = False) -> RunOptions:
     """What groups say of how files are gone through. Raises UsageError."""
     said = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
     same = ("force", "skip_existing", "recursive", "dry_run", "preserve", "fail_fast", "quiet")
@@ -240,5 +248,6 @@ def run_options(*groups: Any) -> RunOptions:
         **{name: said[name] for name in same if name in said},
         verbose=bool(said.get("verbose")),
         json=said["as_json"],
+        keep_suffix=keep_suffix,
     )
     return run.over(said.get("manifest"), said.get("part"))

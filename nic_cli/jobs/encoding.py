@@ -16,10 +16,15 @@ from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.terminal.console import Console
+from nic_cli.zoo.find import find
+from nic_cli.zoo.pins import is_address
 
 if TYPE_CHECKING:
     from nic_cli.types import Container, Picture
     from nic_cli.zoo.load import Model
+
+
+COMMON_TOP = 4.0  # of q: what every model has, so that none need be loaded to say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,18 @@ class Encoder:
     most: int | None = None  # pixels that a picture may have
     hdr: bool = False  # whether HDR keeps its code
     truncated: bool = False  # whether pictures cut short are taken
+
+    def check(self) -> None:
+        """Raise what is wrong with the model or q for all pictures, before the first is read."""
+        name = self.settings.model
+        if name is not None and not is_address(name):
+            find(name)
+        q = self.target_rate.q
+        if q is not None and q > COMMON_TOP:
+            try:
+                self._model()
+            except Stop as stop:
+                raise stop.reason from None
 
     def rehearse(self, job: Job) -> Report | None:
         """Report what would be done; give None for a picture whose output is there and to be kept."""

@@ -57,10 +57,12 @@ class Info:
     decode_memory_bytes: about; None if the model is not the embedded one.
     """
 
+    input: str
     format_version: str
     width: int
     height: int
     channels: int
+    alpha: bool
     bit_depth: int
     model: ModelName
     q: float
@@ -88,15 +90,17 @@ _KINDS = [layout.ICC, layout.EXIF, layout.XMP, layout.PREVIEW, layout.CICP, layo
 _KINDS += [layout.RESOLUTION, layout.TEXTS, layout.IPTC, layout.GEO]
 
 
-def describe(container: Container, n_bytes: int) -> Info:
-    """Sum up a container that came from a file of `n_bytes`."""
+def describe(container: Container, n_bytes: int, name: str = STREAM) -> Info:
+    """Sum up a container that came from a file of `n_bytes` and this name."""
     header = container.header
     sizes = {chunk.kind: len(chunk.data) for chunk in container.chunks}
     return Info(
+        input=name,
         format_version=".".join(map(str, header.version)),
         width=header.width,
         height=header.height,
         channels=header.channels,
+        alpha=any(chunk.kind == layout.ALPHA for chunk in container.chunks),
         bit_depth=header.bit_depth,
         model=ModelName(header.model, header.model_id.hex()),
         q=header.q,
@@ -141,7 +145,7 @@ def inspect(job: Job, run_options: RunOptions) -> Report:
     if run_options.dry_run:
         return outputs.planned(job)
     container, n_bytes = _checked(job.source)
-    said = describe(container, n_bytes)
+    said = describe(container, n_bytes, outputs.named(job.source))
     alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
     return Report(table(outputs.spoken(job.source, "standard input"), asdict(said), alpha), said)
 

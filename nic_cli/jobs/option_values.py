@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,17 @@ def view(crop: str | None, scale: str | None) -> View:
     if scale is not None and scale not in SCALES:
         raise UsageError(f"--scale: {scale!r} cannot be used: give {', '.join(SCALES)}")
     return View(region, SCALES.get(scale or "1", 1))
+
+
+def output_format(given: str | None, known: Sequence[str]) -> str | None:
+    """Read --format; jpg and tif are what most people write. Raises UsageError."""
+    if given is None:
+        return None
+    name = given.lower().removeprefix(".")
+    name = {"jpg": "jpeg", "tif": "tiff", "pnm": "ppm"}.get(name, name)
+    if name not in known:
+        raise UsageError(f"--format: {given!r} cannot be used: give {', '.join(known)}")
+    return name
 
 
 def pixel_limit(given: int | None) -> int | None:

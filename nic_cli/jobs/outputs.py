@@ -11,7 +11,7 @@ from nic_cli import bounded
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import streams
 from nic_cli.jobs.outcome import Report
-from nic_cli.jobs.plan import STREAM, Job, check_free, plan, plan_lines
+from nic_cli.jobs.plan import STREAM, Job, check_free, check_writable, plan, plan_lines
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.limits import MAX_FILE
 from nic_cli.storage import manifest
@@ -36,14 +36,19 @@ class Planned:
 
 def plan_encoding(inputs: Sequence[str] | None, output: str | None, run_options: RunOptions) -> list[Job]:
     """Plan the way of pictures to `.nic`. Raises UsageError."""
-    return writable(_plan(inputs or (), output, run_options, PICTURES, NIC), run_options)
+    jobs = writable(_plan(inputs or (), output, run_options, PICTURES, NIC), run_options)
+    for target in (job.target for job in jobs if job.target is not None):
+        if target.suffix.lower() in PICTURES:
+            fitting = printable(target.with_suffix(NIC))
+            raise UsageError(f"{printable(target)}: nic encode writes .nic files: give -o {fitting}")
+    return jobs
 
 
 def plan_decoding(
     inputs: Sequence[str] | None, output: str | None, run_options: RunOptions, suffix: str
 ) -> list[Job]:
     """Plan the way of `.nic` files to pictures with this suffix. Raises UsageError."""
-    return writable(_plan(inputs or (), output, run_options, frozenset({NIC}), suffix), run_options)
+    return writable(_plan(inputs or (), output, run_options, frozenset({NIC}), suffix, PICTURES), run_options)
 
 
 def plan_reading(inputs: Sequence[str] | None, run_options: RunOptions) -> list[Job]:
@@ -64,6 +69,7 @@ def _plan(
     run_options: RunOptions,
     suffix_in: frozenset[str],
     suffix_out: str,
+    also_out: frozenset[str] = frozenset(),
 ) -> list[Job]:
     if run_options.manifest is None:
         return plan(
@@ -73,11 +79,19 @@ def _plan(
             suffix_out=suffix_out,
             recursive=run_options.recursive,
             shard=run_options.shard,
+            keep_suffix=run_options.keep_suffix,
+            also_out=also_out,
         )
     if inputs:
         raise UsageError("--manifest names all inputs: leave out the others")
     lines = _lines(run_options.manifest)
-    return plan_lines(lines, output, suffix_out=suffix_out, shard=run_options.shard)
+    return plan_lines(
+        lines,
+        output,
+        suffix_out=suffix_out,
+        shard=run_options.shard,
+        keep_suffix=run_options.keep_suffix,
+    )
 
 
 def _lines(name: str) -> list[manifest.Line]:
@@ -96,9 +110,12 @@ def _lines(name: str) -> list[manifest.Line]:
 def is_free(job: Job, run_options: RunOptions) -> bool:
     """Tell whether nothing stands in the way of a job: False if its output exists and may be kept.
 
-    Raises OutputExists.
+    Raises OutputExists, and NicError where it could not be written.
     """
-    return check_free(job.target, run_options.force, run_options.skip_existing)
+    free = check_free(job.target, run_options.force, run_options.skip_existing)
+    if free:
+        check_writable(job.target)
+    return free
 
 
 def is_kept(job: Job, check: Callable[[], None], console: Console) -> bool:

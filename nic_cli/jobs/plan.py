@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nic_cli.errors import OutputExists, UsageError
+from nic_cli.errors import NicError, OutputExists, UsageError
 from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.manifest import Line
 from nic_cli.storage.printable import printable
@@ -36,13 +37,16 @@ def plan(
     suffix_out: str,
     recursive: bool,
     shard: Shard = WHOLE,
+    keep_suffix: bool = False,
+    also_out: frozenset[str] = frozenset(),
 ) -> list[Job]:
     """Return the jobs for `inputs` (files, folders, or a single `-`) and `-o output`.
 
     suffix_in: what is taken from a folder, lower case with the dot; files named outright are always taken.
-    suffix_out: what replaces the suffix where the output is not named. shard: whose jobs are returned.
-    Raises UsageError where outputs collide, be they of another shard, an output is an input, or `output`
-    cannot mean what was given.
+    suffix_out: what replaces the suffix where the output is not named, and follows it where two would have
+    one name, or with keep_suffix. shard: whose jobs are returned. also_out: suffixes of other outputs.
+    Raises UsageError where outputs collide nonetheless, be they of another shard, an output is an input, or
+    `output` cannot mean what was given.
     """
     if not inputs:
         raise UsageError("no input; name files, folders, - for standard input, or a list with --manifest")
@@ -50,6 +54,7 @@ def plan(
         raise UsageError("an input or output is an empty name, as of a variable that is not set")
     if STREAM in inputs:
         return _plan_stream(inputs, output, shard)
+    _refuse_habits(inputs, output, also_out | {suffix_out})
     found = _sources(inputs, suffix_in, recursive)
     if not found:
         advice = "name files outright" if recursive else "-r descends into folders"
@@ -60,12 +65,20 @@ def plan(
         jobs = [Job(source, Path(output) / _swapped(inside, suffix_out)) for source, inside in found]
     else:
         jobs = [_single(found, output, inputs)]
+        refuse_collisions(jobs)
+        return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
+    jobs = _apart(jobs, suffix_out, keep_suffix, [False] * len(jobs))
     refuse_collisions(jobs)
     return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
 
 
 def plan_lines(
-    lines: Sequence[Line], output: str | None, *, suffix_out: str, shard: Shard = WHOLE
+    lines: Sequence[Line],
+    output: str | None,
+    *,
+    suffix_out: str,
+    shard: Shard = WHOLE,
+    keep_suffix: bool = False,
 ) -> list[Job]:
     """Return the jobs for a list of inputs and `-o output`, a folder, for those whose output is not named.
 
@@ -75,14 +88,17 @@ def plan_lines(
         raise UsageError(
             f"a list of inputs cannot all go to {printable(output)}; end it with / to name a folder"
         )
-    found: dict[tuple[str, Path], tuple[Job, Path]] = {}
+    found: dict[tuple[str, Path], tuple[Job, Path, bool]] = {}
     for line in lines:
         place = _below(line.source)
         beside = _swapped(line.source if output is None else Path(output) / place, suffix_out)
         job = Job(line.source, line.target or beside)
-        found.setdefault((os.path.realpath(line.source), line.target or beside), (job, place))
-    refuse_collisions([job for job, _ in found.values()])
-    return [job for job, place in found.values() if shard.takes(place)]
+        key = os.path.realpath(line.source), line.target or beside
+        found.setdefault(key, (job, place, line.target is not None))
+    named = [given for *_, given in found.values()]
+    jobs = _apart([job for job, *_ in found.values()], suffix_out, keep_suffix, named)
+    refuse_collisions(jobs)
+    return [job for job, (_, place, _) in zip(jobs, found.values(), strict=True) if shard.takes(place)]
 
 
 def _below(path: Path) -> Path:
@@ -125,6 +141,36 @@ def _sources(inputs: Sequence[str], suffix_in: frozenset[str], recursive: bool) 
     return list(found.values())
 
 
+def _refuse_habits(inputs: Sequence[str], output: str | None, out: frozenset[str]) -> None:
+    """Raise UsageError for what other programs take: an output after the input, an address."""
+    for given in inputs:
+        if "://" in given and not Path(given).exists():
+            raise UsageError(
+                f"{printable(given)}: an address, not a file: pipe it in (curl -sL ADDRESS | nic ... -), "
+                "or let nic batch read s3:// and hf://"
+            )
+    last = Path(inputs[-1])
+    if output is None and len(inputs) > 1 and last.suffix.lower() in out and not last.exists():
+        raise UsageError(f"{printable(last)}: not there, and an input here: -o names the output")
+
+
+def _apart(jobs: Sequence[Job], suffix: str, always: bool, named: Sequence[bool]) -> list[Job]:
+    """Have outputs that would be one (a.jpg and a.png, both a.nic) keep the suffix of their input.
+
+    named: of each job, whether its output was given. What would overwrite an input is left to be refused.
+    """
+    names = [folded(str((job.target or Path()).absolute())) for job in jobs]
+    inputs = {folded(str(job.source.absolute())) for job in jobs if job.source is not None}
+    counts = Counter(names)
+    found = []
+    for job, name, given in zip(jobs, names, named, strict=True):
+        if job.source and job.target and not given and name not in inputs and (always or counts[name] > 1):
+            found.append(replace(job, target=job.target.with_name(job.source.name + suffix)))
+        else:
+            found.append(job)
+    return found
+
+
 def _swapped(path: Path, suffix: str) -> Path:
     return path.with_suffix(suffix) if path.name else path
 
@@ -138,14 +184,16 @@ def refuse_collisions(jobs: Sequence[Job]) -> None:
             continue
         key = _key(job.target)
         if key in sources:
+            itself = job.source is not None and _key(job.source) == key
+            also = "has the suffix of its output" if itself else "is an input"
             raise UsageError(
-                f"{printable(job.target)} is an input and would be overwritten; choose another -o"
+                f"{printable(job.target)} {also} and would be overwritten; -o names another output"
             )
         if key in targets:
             first = targets[key].source
             raise UsageError(
                 f"{printable(first or STREAM)} and {printable(job.source or STREAM)} would both become "
-                f"{printable(job.target)}; encode them apart, with -o for one"
+                f"{printable(job.target)}; give a folder that holds both, with -r, or do them apart"
             )
         targets[key] = job
 
@@ -169,6 +217,17 @@ def check_free(target: Path | None, force: bool, skip: bool) -> bool:
     if skip:
         return False
     raise already_there(target)
+
+
+def check_writable(target: Path | None) -> None:
+    """Raise NicError where an output could not be made, before work is done for it."""
+    if target is None or is_direct(target):
+        return
+    folder = next((place for place in target.absolute().parents if place.exists()), None)
+    if folder is None or (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        return
+    reason = "its folder may not be written to" if folder.is_dir() else f"{printable(folder)} is no folder"
+    raise NicError(f"{printable(target)}: cannot be written: {reason}; choose another -o")
 
 
 def already_there(target: Path | str) -> OutputExists:

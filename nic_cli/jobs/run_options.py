@@ -24,6 +24,7 @@ class RunOptions:
     json: bool = False
     shard: Shard = WHOLE
     manifest: str | None = None
+    keep_suffix: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant together."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+UNREADABLE = 3
+"""The code of an input that is not there or may not be read, as of one that is no picture."""
+
+
 class Named(Protocol):
     """What has an input and an output that can be named: a job, or addresses."""
 
@@ -126,6 +130,8 @@ def _fail(
     job: Named, error: Exception, console: Console, failed: Callable[[str, str, int], DataclassInstance]
 ) -> int:
     line, code = failures.explain(error)
+    if isinstance(error, OSError) and str(error.filename) == str(job.source):
+        code = UNREADABLE
     failures.trace(error)
     name = "standard input" if job.source is None else printable(job.source)
     names = [name] if job.target is None else [name, printable(job.target)]

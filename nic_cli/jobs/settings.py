@@ -18,7 +18,6 @@ from nic_cli.errors import UsageError
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.terminal.units import parse_tile
 
-TOP_QUALITY = 16  # what a header can hold; a model's own top is lower
 DEVICES = ("auto", "cpu", "cuda", "mps")
 COLORS = ("auto", "always", "never")
 
@@ -28,9 +27,9 @@ class Settings:
     """The merged settings.
 
     model: name or folder, None for the embedded default. device: see DEVICES. cache: folder for
-    fetched models, None for the usual one. quality: q, 0..16, None for the usual one. realism: b, 0..1.
-    effort: 0..9, 0 and 1 without a search.
-    threads: None for all. tile: side in pixels. color: see COLORS. offline: never ask the hub.
+    fetched models, None for the usual one. quality: q, 0 to the top of the model, None for the usual one.
+    realism: b, 0..1. effort: 0..9, 0 and 1 without a search. threads: None for all. tile: side in
+    pixels. color: see COLORS. offline: never ask the hub.
     """
 
     model: str | None = None
@@ -137,7 +136,7 @@ def _number(low: float, high: float) -> Callable[[object], float]:
     def check(value: object) -> float:
         fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not (fits and low <= value <= high):  # type: ignore[operator]
-            raise ValueError(f"give a number from {low:g} to {high:g}")
+            raise ValueError(f"give a number from {low:g} {'up' if high == math.inf else f'to {high:g}'}")
         return float(value)  # type: ignore[arg-type]
 
     return check
@@ -177,7 +176,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "model": _text,
     "device": _choice(DEVICES),
     "cache": _text,
-    "quality": _number(0, TOP_QUALITY),
+    "quality": _number(0, math.inf),
     "realism": _number(0, 1),
     "effort": _whole(0, len(SEARCH_STEPS) - 1),
     "threads": _whole(1, 1024),

@@ -75,6 +75,8 @@ def _unpickled(path: Path) -> dict[str, Any]:
             head = stream.read(512)
         if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
             raise ModelError(f"{path}: a web page, not a checkpoint: the download was refused, try again")
+        if not head.startswith((b"PK", b"\x80")):  # of torch.save, now and before 1.6
+            raise ModelError(f"{path}: not a checkpoint of PyTorch: give the file that its authors offer")
         held = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from None

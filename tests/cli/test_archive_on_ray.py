@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import fsspec
@@ -23,6 +23,7 @@ from nic_cli.extras import adding
 from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.many import archive
 from nic_cli.jobs.many.worker import Coder, Item, Order, Receipt
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.store import find, open_store
 from nic_cli.terminal.console import Console
 
@@ -76,6 +77,27 @@ def test_an_object_becomes_what_nic_encode_makes_of_it(loaded, memory, picture, 
     assert (receipt.number, receipt.record["output"]) == (3, "back/deep/a.png")
     with Image.open("back/deep/a.png") as image:
         assert image.size == (80, 48)
+
+
+def test_names_that_would_be_one_keep_their_suffix(picture):
+    places = ["x/a.jpg", "x/a.png", "y/a.png"]
+    made = archive.plan(places, order("in", "out"), RunOptions())
+    assert [item.target for item in made] == ["x/a.jpg.nic", "x/a.png.nic", "y/a.nic"]
+    made = archive.plan(places[2:], order("in", "out"), RunOptions(keep_suffix=True))
+    assert [item.target for item in made] == ["y/a.png.nic"]
+    with pytest.raises(UsageError, match=r"would both become out/A\.jpg\.nic"):
+        archive.plan(["a.jpg", "A.jpg", "a.png"], order("in", "out"), RunOptions())
+
+
+def test_what_is_stripped_and_the_format_are_those_of_the_order(loaded, memory, picture):
+    memory.pipe_file("/in/a.png", picture.read_bytes())
+    stripping = replace(order("memory://in", "memory://out"), strip=frozenset({"all"}))
+    (receipt,) = done(Coder(stripping), Item(0, "a.png", "a.nic", False))
+    assert receipt.record["kept"] == []
+    back = replace(order("memory://out", "memory://back", target_rate=None), format="jpeg")
+    (item,) = archive.plan(["a.nic"], back, RunOptions())
+    assert item.target == "a.jpg" and done(Coder(back), item)[0].error == ""
+    assert memory.cat_file("/back/a.jpg")[:2] == b"\xff\xd8"
 
 
 def test_bad_and_missing_items_are_named_by_their_address(loaded, memory):
@@ -195,13 +217,13 @@ def test_without_ray_one_line_says_how_to_get_it(nic, picture, monkeypatch):
         (["photo.png", "-o", "out/", "--decode", "-q", "1"], "--decode"),
         (["gone", "-o", "out/"], "nothing to do in gone"),
         (["nowhere://x", "-o", "out/"], "nowhere://x"),
-        (["in", "-o", "out/"], "would both become out/a.nic"),
+        (["photo.png", "-o", "out/", "--decode", "--strip", "gps"], "--decode"),
+        (["photo.png", "-o", "out/", "--format", "jpg"], "--format is for --decode"),
+        (["photo.png", "-o", "out/", "--decode", "--format", "gif"], "--format: 'gif' cannot be used"),
+        (["photo.png", "-o", "out/", "-q", "1", "--target-size", "9k"], "exclude each other"),
     ],
 )
 def test_nonsense_is_usage(nic, picture, arguments, says):
-    Path("in").mkdir()
-    for name in ("a.png", "a.jpg"):
-        Path("in", name).write_bytes(picture.read_bytes())
     result = nic("batch", *arguments)
     assert (result.code, result.out, len(result.lines)) == (2, b"", 1)
     assert says in result.err

@@ -23,14 +23,14 @@ def test_0_all_done(nic, packed):
     assert nic("verify", packed).code == 0
 
 
-def test_1_a_missing_input(nic):
+def test_3_a_missing_input(nic):
     for command, name in (
         ("encode", "gone.png"),
         ("decode", "gone.nic"),
         ("info", "gone"),
         ("verify", "gone"),
     ):
-        one_line(nic(command, name), 1, f"{name}: No such file or directory")
+        one_line(nic(command, name), 3, f"{name}: No such file or directory")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read anything")
@@ -172,7 +172,7 @@ def test_the_panic_of_a_native_library_is_one_line(nic, picture, monkeypatch):
 def test_debug_shows_the_trace(nic, monkeypatch):
     monkeypatch.setenv("NIC_DEBUG", "1")
     done = nic("info", "gone.nic")
-    assert done.code == 1
+    assert done.code == 3
     assert "Traceback" in done.err
     assert done.lines[-1] == "nic: gone.nic: No such file or directory; check the name"
 

@@ -14,7 +14,8 @@ ENCODE = "input output model q b width height bytes bpp tiles seconds kept not_k
 DECODE = "input output model b width height bytes seconds".split()
 VERIFY = "input ok payload symbols".split()
 INFO = (
-    "format_version width height channels bit_depth model q b tile tiles bytes bpp overhead_bytes "
+    "input format_version width height channels alpha bit_depth model q b tile tiles bytes bpp "
+    "overhead_bytes "
     "decode_memory_bytes metadata "
     "original"
 ).split()
@@ -71,6 +72,7 @@ def test_info(nic, packed, coded):
     assert len(bytes.fromhex(said["model"]["id"])) == 8
     assert said["metadata"] == dict.fromkeys(KINDS, 0)
     assert said["original"] is None
+    assert (said["input"], said["alpha"]) == (str(packed), False)
     assert (said["width"], said["height"], said["channels"], said["bit_depth"]) == (80, 48, 3, 8)
     assert (said["bytes"], said["tiles"], said["tile"]) == (len(coded), 1, 1024)
     assert 0 < said["overhead_bytes"] <= 48
@@ -110,9 +112,9 @@ def test_failures(nic, command):
     assert only(done) == {
         "input": "gone.nic",
         "error": "gone.nic: No such file or directory; check the name",
-        "code": 1,
+        "code": 3,
     }
-    assert done.code == 1
+    assert done.code == 3
 
 
 def test_json_is_ascii_whatever_the_name(nic, coded):

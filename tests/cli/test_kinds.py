@@ -64,3 +64,12 @@ def test_a_missing_plugin_is_one_line(nic, clean_place, pixels, monkeypatch):
     result = nic("encode", "a.heic")
     assert result.code == 3 and len(result.lines) == 1 and adding("formats") in result.lines[0]
     assert not Path("a.nic").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "format"), [("jpg", "JPEG"), ("JPEG", "JPEG"), (".tif", "TIFF"), ("tiff", "TIFF")]
+)
+def test_formats_have_the_names_that_people_write(nic, packed, name, format):
+    assert nic("decode", packed, "--format", name, "-o", "out").code == 0
+    with Image.open("out") as found:
+        assert found.format == format

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 REFUSED = {
     ("squash",): "no such command 'squash'",
@@ -23,9 +24,9 @@ REFUSED = {
     ("models", "conjure"): "no such command 'conjure'",
     ("encode", "photo.png", "-e", "10"): "--effort: 10 cannot be used: give a whole number from 0 to 9",
     ("encode", "photo.png", "-e", "-1"): "--effort: -1 cannot be used: give a whole number from 0 to 9",
-    ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 to 16",
-    ("encode", "photo.png", "-q", "17"): "give a number from 0 to 16",
-    ("encode", "photo.png", "-q", "nan"): "give a number from 0 to 16",
+    ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 up",
+    ("encode", "photo.png", "-q", "75"): "--quality: 75 is over what iris has: give 0 to 6",
+    ("encode", "photo.png", "-q", "nan"): "--quality: nan cannot be used: give a number from 0 up",
     ("encode", "photo.png", "-q", "high"): "--quality: 'high' cannot be used: give a number",
     ("encode", "photo.png", "-q"): "-q",
     ("encode", "photo.png", "-b", "1.01"): "--realism: 1.01 cannot be used: give a number from 0 to 1",
@@ -43,6 +44,8 @@ REFUSED = {
     ("encode", "photo.png", "-q", "1", "--target-size", "9k"): "exclude each other",
     ("encode", "photo.png", "-f", "--skip-existing"): "-f and --skip-existing exclude each other",
     ("encode", "photo.png", "-Q", "-v"): "-Q and -v exclude each other",
+    ("encode", "photo.png", "-o", "photo.jxl"): "photo.jxl: nic encode writes .nic files: give -o photo.nic",
+    ("encode", "https://x.example/p.png"): "https://x.example/p.png: an address, not a file: pipe it in",
     ("encode", "photo.png", "-o", "-", "--json"): "standard output cannot take both",
     ("encode", "photo.png", "-"): "standard input (-) stands alone",
     ("info", "photo.nic", "-"): "standard input (-) stands alone",
@@ -71,12 +74,41 @@ def test_refusals_of_the_command_line_say_where_help_is(nic):
 
 
 def test_two_inputs_for_one_output_are_both_named(nic, picture):
-    Path("photo.jpg").write_bytes(picture.read_bytes())
-    done = nic("encode", "photo.png", "photo.jpg")
+    for folder in ("x", "y"):
+        Path(folder).mkdir()
+        Path(folder, "a.png").write_bytes(picture.read_bytes())
+    done = nic("encode", "x/a.png", "y/a.png", "-o", "out/")
     assert done.code == 2
-    assert "photo.png" in done.err
-    assert "photo.jpg" in done.err
-    assert not Path("photo.nic").exists()
+    assert "x/a.png and y/a.png would both become out/a.png.nic" in done.err
+    assert not Path("out").exists()
+
+
+def test_a_pair_of_one_name_keeps_its_suffixes(nic, picture):
+    Image.open(picture).save("photo.jpg")
+    done = nic("encode", ".", "-Q")
+    assert (done.code, done.err) == (0, "")
+    assert sorted(path.name for path in Path().glob("*.nic")) == ["photo.jpg.nic", "photo.png.nic"]
+    back = nic("decode", "-Q", "-o", "back/", "--format", "original", *map(str, Path().glob("*.nic")))
+    assert (back.code, back.err) == (0, "")
+    assert sorted(path.name for path in Path("back").iterdir()) == ["photo.jpg", "photo.png"]
+
+
+def test_suffixes_are_kept_by_wish(nic, picture):
+    assert nic("encode", picture, "--keep-suffix").code == 0
+    assert Path("photo.png.nic").exists() and not Path("photo.nic").exists()
+
+
+def test_an_output_after_the_input_is_told_of_o(nic, picture, packed):
+    out = nic("encode", "photo.png", "out.nic")
+    assert (out.code, out.lines) == (2, ["nic: out.nic: not there, and an input here: -o names the output"])
+    packed.rename("p.nic")
+    out = nic("decode", "p.nic", "out.jpg")
+    assert (out.code, out.lines) == (2, ["nic: out.jpg: not there, and an input here: -o names the output"])
+    Path("photo.nic").write_bytes(b"x")
+    out = nic("encode", "photo.png", "photo.nic")
+    assert out.code == 2 and "photo.nic is an input and would be overwritten; -o names" in out.err
+    out = nic("encode", "photo.nic")
+    assert out.code == 2 and "photo.nic has the suffix of its output" in out.err
 
 
 def test_quality_over_the_models_top_says_the_range(nic, picture):

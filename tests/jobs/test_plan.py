@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from nic_cli.errors import OutputExists, UsageError
-from nic_cli.jobs.plan import Job, check_free, plan
+from nic_cli.errors import NicError, OutputExists, UsageError
+from nic_cli.jobs.plan import Job, check_free, check_writable, plan, plan_lines
+from nic_cli.storage.manifest import Line
 from nic_cli.storage.printable import printable
 
 PICTURES = frozenset({".png", ".jpg"})
 
 
-def encode(*inputs, output=None, recursive=False):
+def encode(*inputs, output=None, recursive=False, keep_suffix=False):
     return plan(
-        [str(path) for path in inputs], output, suffix_in=PICTURES, suffix_out=".nic", recursive=recursive
+        [str(path) for path in inputs],
+        output,
+        suffix_in=PICTURES,
+        suffix_out=".nic",
+        recursive=recursive,
+        keep_suffix=keep_suffix,
     )
 
 
@@ -84,8 +90,10 @@ def test_streams(tree):
         (["a.png", "in/c.jpg"], "-", "leave out -o -"),
         (["in/deep/.."], "a.png", "end it with /"),
         (["in/deep/empty"], None, "nothing to do"),
-        (["a.png"], "a.png", "is an input"),
-        (["a.png", "in/../a.nic"], None, "is an input"),
+        (["a.png"], "a.png", "has the suffix of its output"),
+        (["a.png", "in/../a.nic"], None, "not there, and an input here"),
+        (["in/../a.nic", "a.png"], None, "has the suffix of its output"),
+        (["https://x.example/a.png"], None, "an address"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tree, inputs, output, says):
@@ -97,7 +105,6 @@ def test_what_cannot_be_meant_is_refused(tree, inputs, output, says):
 @pytest.mark.parametrize(
     ("one", "two", "output"),
     [
-        ("a.png", "a.jpg", None),
         ("x/a.png", "y/a.png", "out/"),
         ("x/a.png", "y/A.png", "out/"),
         ("x/\u00e9.png", "y/e\u0301.png", "out/"),
@@ -107,6 +114,40 @@ def test_collisions_name_both_inputs(tree, one, two, output):
     with pytest.raises(UsageError, match="both") as caught:
         encode(one, two, output=output)
     assert one in str(caught.value) and two in str(caught.value)
+
+
+def test_names_that_would_be_one_keep_their_suffix(tree):
+    Path("in/b.jpg").write_bytes(b"x")
+    assert pairs(encode("in", output="out/")) == [
+        ("in/b.PNG", "out/b.PNG.nic"),
+        ("in/b.jpg", "out/b.jpg.nic"),
+        ("in/c.jpg", "out/c.nic"),
+    ]
+    assert pairs(encode("a.png", keep_suffix=True)) == [("a.png", "a.png.nic")]
+    assert pairs(encode("a.png", output="b.nic", keep_suffix=True)) == [("a.png", "b.nic")]
+
+
+def test_listed_names_keep_their_suffix_unless_they_were_given(tree):
+    lines = [
+        Line(Path("in/b.PNG"), None),
+        Line(Path("in/b.jpg"), None),
+        Line(Path("a.png"), Path("in/b.nic")),
+    ]
+    made = plan_lines(lines, None, suffix_out=".nic")
+    assert [str(job.target) for job in made] == ["in/b.PNG.nic", "in/b.jpg.nic", "in/b.nic"]
+
+
+def test_a_place_that_cannot_be_written_is_known_before_the_work(tree):
+    check_writable(Path("new/folder/a.nic"))
+    with pytest.raises(NicError, match=r"^a.png/b.nic: cannot be written: .*a.png is no folder"):
+        check_writable(Path("a.png/b.nic"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_without_leave_is_known_before_the_work(tree):
+    Path("in").chmod(0o500)
+    with pytest.raises(NicError, match="its folder may not be written to"):
+        check_writable(Path("in/new/b.nic"))
 
 
 def test_an_input_counts_once(tree):

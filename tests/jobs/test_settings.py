@@ -49,8 +49,8 @@ def test_every_field_can_be_checked_and_named():
     ("text", "said"),
     [
         ("colour = 'always'", "unknown key 'colour'"),
-        ("quality = 'best'", "config.toml: quality: 'best' cannot be used: give a number from 0 to 16"),
-        ("quality = nan", "give a number from 0 to 16"),
+        ("quality = 'best'", "config.toml: quality: 'best' cannot be used: give a number from 0 up"),
+        ("quality = nan", "give a number from 0 up"),
         ("quality = true", "give a number"),
         ("realism = 1.5", "give a number from 0 to 1"),
         ("device = 'gpu'", "give auto, cpu, cuda or mps"),

@@ -65,14 +65,21 @@ def test_shards_of_a_tree_follow_the_place_inside_it(tmp_path):
     ]
 
 
-def test_collisions_are_found_across_shards(tmp_path):
+def test_names_that_collide_keep_their_suffix_in_every_shard(tmp_path):
     for name in ("a.png", "a.jpg"):
         (tmp_path / name).touch()
     shards = [Shard(n, 3) for n in (1, 2, 3)]
     assert not all(shard.takes(Path("a.png")) or shard.takes(Path("a.jpg")) for shard in shards)
+    made = [job.target.name for shard in shards for job in planned(tmp_path, shard=shard)]
+    assert sorted(made) == ["a.jpg.nic", "a.png.nic"]
+
+
+def test_collisions_are_found_across_shards(tmp_path):
+    inputs = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    shards = [Shard(n, 3) for n in (1, 2, 3)]
     for shard in shards:
         with pytest.raises(UsageError, match="both"):
-            planned(tmp_path, shard=shard)
+            planned(*inputs, output=f"{tmp_path}/out/", shard=shard)
 
 
 def test_standard_input_is_not_split():

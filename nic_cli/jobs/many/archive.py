@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
 from nic_cli.errors import FormatError, ModelError, NicError, OutputExists, UsageError
-from nic_cli.jobs.decoding import Decoded
+from nic_cli.jobs.decoding import Decoded, suffix_of
 from nic_cli.jobs.encoding import Encoded
 from nic_cli.jobs.many.worker import Item, Order, Receipt
 from nic_cli.jobs.outcome import Report, Stop
@@ -38,9 +39,17 @@ class Ends:
 
 
 def plan(places: Sequence[str], order: Order, run_options: RunOptions) -> list[Item]:
-    """From places to items. Raises UsageError where two outputs would be one."""
-    suffix = ".png" if order.target_rate is None else NIC
+    """From places to items; outputs that would be one keep the suffix of their input, as in `jobs.plan`.
+
+    Raises UsageError where they would be one nonetheless, since the file system ignores case.
+    """
+    suffix = suffix_of(order.format) if order.target_rate is None else NIC
     targets = [str(PurePosixPath(place).with_suffix(suffix)) for place in places]
+    counts = Counter(map(order.target.key, targets))
+    targets = [
+        place + suffix if run_options.keep_suffix or counts[order.target.key(target)] > 1 else target
+        for place, target in zip(places, targets, strict=True)
+    ]
     there = set() if run_options.force else order.target.present(targets)
     taken: dict[str, str] = {}
     for place, target in zip(places, targets, strict=True):
@@ -48,7 +57,7 @@ def plan(places: Sequence[str], order: Order, run_options: RunOptions) -> list[I
         if first != place:
             both = " and ".join(printable(order.source.name(p)) for p in (first, place))
             name = printable(order.target.name(target))
-            raise UsageError(f"{both} would both become {name}; encode them apart")
+            raise UsageError(f"{both} would both become {name}; rename one")
     pairs = zip(places, targets, strict=True)
     return [Item(n, source, target, target in there) for n, (source, target) in enumerate(pairs)]
 

@@ -38,7 +38,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is done with every item. target_rate: None to decode. b: None for what each file says."""
+    """What is done with every item.
+
+    target_rate: None to decode. b: None for what each file says. format: of decoded pictures, None for PNG.
+    """
 
     source: Store
     target: Store
@@ -46,6 +49,8 @@ class Order:
     target_rate: option_values.RateTarget | None
     b: float | None
     quiet: bool
+    strip: frozenset[str] = frozenset()
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +114,8 @@ class Coder:
 def _worker(order: Order, console: Console) -> Encoder | Decoder:
     models, run_options = Models(order.settings, console), RunOptions(force=True)
     if order.target_rate is None:
-        return Decoder(order.b, None, run_options, console, models, False)
-    return Encoder(order.target_rate, frozenset(), order.settings, run_options, console, models, False)
+        return Decoder(order.b, order.format, run_options, console, models, False)
+    return Encoder(order.target_rate, order.strip, order.settings, run_options, console, models, False)
 
 
 def _local(store: Store, place: str, copy: Path) -> Path:
