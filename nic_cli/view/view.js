@@ -1,0 +1,361 @@
+"use strict";
+const $ = id => document.getElementById(id);
+const SCALES = [1, 2, 4, 8];
+const MOST = 1 << 24; // pixels that the server sends at once
+const QUICK = 320; // side of the square that is decoded before all of a picture that takes long
+const LONG = 800000; // pixels from which on it does
+const PAUSE = 60; // ms without a change of the slider, or of the view, before the server is asked
+const view = $("view"), stage = $("stage");
+
+let names = [], number = 0, file = null; // file: what the server says of the one that is shown
+let b = null; // null: as stored
+let at = {x: 0, y: 0, zoom: 1, fit: true}; // centre in pixels of the picture; device pixels for each of them
+let mode = "nic", held = false; // held: the other side is looked at for as long as a key is down
+let ended = false;
+
+// -- what is asked of the server ------------------------------------------------------------------
+
+async function get(path, signal) {
+  const answer = await fetch(path, {signal});
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer;
+}
+
+class Side { // one of the two pictures: the whole, perhaps smaller, and over it a part that is sharper or newer
+  constructor(id) {
+    this.id = id;
+    this.box = $(id);
+    this.base = this.box.querySelector(".base");
+    this.part = this.box.querySelector(".part");
+    this.dirty = this.running = false;
+    this.clear();
+  }
+  clear() {
+    this.stop?.abort();
+    for (const img of [this.base, this.part]) this.hide(img);
+    this.whole = ""; // what the base shows
+    this.partly = "";
+  }
+  hide(img) {
+    img.hidden = true;
+    if (img.src) URL.revokeObjectURL(img.src);
+    img.removeAttribute("src");
+  }
+  look() { // what makes two pictures of the same place differ
+    return this.id === "nic" ? `b=${b ?? file.b}` : "";
+  }
+  address(place, scale) {
+    const crop = place ? `&crop=${place.x},${place.y},${place.w},${place.h}` : "";
+    return `${number}/${this.id === "nic" ? "picture" : "original"}?${this.look()}${crop}&scale=${scale === 1 ? 1 : `1/${scale}`}`;
+  }
+  steps() { // [place or null, scale] of all that is still to be had, in the order in which it is to be asked for
+    const whole = this.address(null, file.scale), steps = [];
+    const seen = visible(), needed = scaleFor(at.zoom, seen);
+    const sharper = needed < file.scale && seen.w * seen.h > 0;
+    if (this.whole !== whole) {
+      if (this.id === "nic" && file.width * file.height > LONG) steps.push([middle(seen), 1, true]);
+      if (sharper) steps.push([seen, needed, true]);
+      steps.push([null, file.scale, false]);
+    } else if (sharper) steps.push([seen, needed, true]);
+    return steps.filter(([place, scale, partly]) => !partly || this.address(place, scale) !== this.partly);
+  }
+  ask(urgent) { // urgent: what is on its way is of no use
+    this.dirty = true;
+    if (urgent || this.long) this.stop?.abort();
+    if (!this.running) this.pump();
+  }
+  async pump() {
+    this.running = true;
+    while (this.dirty && file && !ended) {
+      this.dirty = false;
+      this.stop = new AbortController();
+      try {
+        await this.fetch(this.stop.signal);
+      } catch (error) {
+        if (error.name !== "AbortError") fail(error);
+      }
+    }
+    this.running = this.long = false;
+    busy();
+  }
+  async fetch(signal) {
+    const began = performance.now();
+    for (const [place, scale, partly] of this.steps()) {
+      busy();
+      this.long = !place && file.width * file.height > LONG;
+      const address = this.address(place, scale), look = this.look();
+      const blob = await (await get(address, signal)).blob();
+      const fresh = new Image();
+      fresh.src = URL.createObjectURL(blob);
+      await fresh.decode();
+      if (signal.aborted) return URL.revokeObjectURL(fresh.src);
+      const img = partly ? this.part : this.base;
+      this.hide(img);
+      Object.assign(img, {src: fresh.src, hidden: false});
+      const {x, y} = place ?? {x: 0, y: 0};
+      img.place = {x, y, w: fresh.naturalWidth * scale, h: fresh.naturalHeight * scale};
+      img.look = look;
+      if (partly) this.partly = address;
+      else this.whole = address;
+      // A part under which the whole is as sharp, or which shows another b, is in the way.
+      if (!partly && (file.scale === 1 || this.part.look !== look)) { this.hide(this.part); this.partly = ""; }
+      layout();
+      fail(null);
+      const seconds = ((performance.now() - began) / 1000).toFixed(2);
+      if (this.id === "nic") tell(`b ${Number(b ?? file.b).toFixed(2)}, ${partly ? "a part" : "all"} in ${seconds} s`);
+      if (this.dirty) return;
+    }
+  }
+}
+const sides = {nic: new Side("nic"), original: new Side("original")};
+
+const waiting = {};
+function later(name, work) {
+  clearTimeout(waiting[name]);
+  waiting[name] = setTimeout(work, PAUSE);
+}
+function refresh() {
+  sides.nic.ask();
+  if (file.original && (mode !== "nic" || held || sides.original.whole)) sides.original.ask();
+}
+
+function visible() { // the part of the picture that can be seen, on whole squares of 8 pixels
+  const {width, height} = file, half = {x: device(view.clientWidth) / at.zoom / 2, y: device(view.clientHeight) / at.zoom / 2};
+  const x = Math.max(0, Math.floor((at.x - half.x) / 8) * 8), y = Math.max(0, Math.floor((at.y - half.y) / 8) * 8);
+  const right = Math.min(width, Math.ceil((at.x + half.x) / 8) * 8), bottom = Math.min(height, Math.ceil((at.y + half.y) / 8) * 8);
+  return {x, y, w: Math.max(0, right - x), h: Math.max(0, bottom - y)};
+}
+function middle(seen) {
+  const w = Math.min(QUICK, seen.w || file.width), h = Math.min(QUICK, seen.h || file.height);
+  return {x: Math.round(seen.x + (seen.w - w) / 2), y: Math.round(seen.y + (seen.h - h) / 2), w, h};
+}
+function scaleFor(zoom, seen) { // the smallest version that has a pixel for each of the screen
+  let scale = SCALES.findLast(one => one === 1 || one * zoom <= 1);
+  while (seen.w * seen.h > MOST * scale * scale && scale < 8) scale *= 2;
+  return scale;
+}
+
+// -- where it stands on the screen -----------------------------------------------------------------
+
+function device(css) { return css * devicePixelRatio; }
+function fitted() { return Math.min(1, device(view.clientWidth) / file.width, device(view.clientHeight) / file.height); }
+
+function layout() {
+  if (!file) return;
+  if (at.fit) Object.assign(at, {x: file.width / 2, y: file.height / 2, zoom: fitted()});
+  const css = at.zoom / devicePixelRatio;
+  const left = Math.round(device(view.clientWidth) / 2 - at.x * at.zoom) / devicePixelRatio;
+  const top = Math.round(device(view.clientHeight) / 2 - at.y * at.zoom) / devicePixelRatio;
+  Object.assign(stage.style, {left: `${left}px`, top: `${top}px`, width: `${file.width * css}px`, height: `${file.height * css}px`});
+  stage.classList.toggle("pixels", at.zoom >= 2);
+  for (const side of Object.values(sides)) {
+    for (const img of [side.base, side.part]) {
+      if (img.hidden) continue;
+      const {x, y, w, h} = img.place;
+      Object.assign(img.style, {left: `${x * css}px`, top: `${y * css}px`, width: `${w * css}px`, height: `${h * css}px`});
+    }
+  }
+  const shown = held ? (mode === "original" ? "nic" : "original") : mode, divided = $("divide").value / 100 * view.clientWidth;
+  $("original").hidden = shown === "nic";
+  $("original").style.clipPath = shown === "split" ? `inset(0 ${file.width * css - (divided - left)}px 0 0)` : "none";
+  $("cut").hidden = shown !== "split";
+  $("cut").style.left = `${divided - 1}px`;
+  $("zoom").value = `${(100 * at.zoom).toFixed(at.zoom < 0.1 ? 1 : 0)} %`;
+  view.setAttribute("aria-label", `${shown === "split" ? "Original and picture" : shown === "original" ? "Original" : "Picture"}, ${names[number]}`);
+}
+function moved() {
+  at.x = Math.min(file.width, Math.max(0, at.x));
+  at.y = Math.min(file.height, Math.max(0, at.y));
+  layout();
+  later("view", () => { if (file.scale > 1) refresh(); });
+}
+function pan(x, y) { // CSS pixels
+  if (!file) return;
+  at.fit = false;
+  at.x += device(x) / at.zoom;
+  at.y += device(y) / at.zoom;
+  moved();
+}
+function zoom(to, x = view.clientWidth / 2, y = view.clientHeight / 2) { // what lies at x, y stays there
+  if (!file) return;
+  const before = at.zoom, least = Math.min(fitted(), 1 / 16);
+  at.fit = false;
+  at.zoom = Math.min(32, Math.max(least, to));
+  const away = {x: device(x - view.clientWidth / 2), y: device(y - view.clientHeight / 2)};
+  at.x += away.x / before - away.x / at.zoom;
+  at.y += away.y / before - away.y / at.zoom;
+  moved();
+}
+function fit() {
+  at.fit = true;
+  if (file) moved();
+}
+
+// -- what is said ----------------------------------------------------------------------------------
+
+function tell(text) { $("status").value = text; }
+function busy() {
+  const is = Object.values(sides).some(side => side.running);
+  view.setAttribute("aria-busy", String(is));
+  if (is && !sides.nic.whole) tell("decoding …");
+}
+function fail(error) {
+  if (ended && error === null) return;
+  $("error").hidden = error === null;
+  $("error").textContent = error === null ? "" : error.message;
+  if (error) tell("");
+}
+function dial() {
+  const value = b ?? file.b;
+  $("b").value = value;
+  $("b-value").value = b === null ? `${Number(value.toFixed(4))} (stored)` : value.toFixed(2);
+  $("b").setAttribute("aria-valuetext", b === null ? `${Number(value.toFixed(4))}, as stored` : value.toFixed(2));
+  $("stored").disabled = b === null;
+}
+function turn(to) {
+  if (!file) return;
+  to = Math.min(1, Math.max(0, to));
+  b = Math.abs(to - file.b) < 0.005 ? null : Math.round(to * 100) / 100;
+  dial();
+  later("b", () => sides.nic.ask());
+}
+function show(wanted) {
+  if (!file?.original) return;
+  mode = wanted;
+  for (const one of ["nic", "original", "split"]) $(`show-${one}`).setAttribute("aria-pressed", String(one === mode));
+  $("divide").disabled = mode !== "split";
+  layout();
+  if (mode !== "nic") sides.original.ask();
+}
+function hold(down) {
+  if (!file?.original || held === down) return;
+  held = down;
+  layout();
+  if (held) sides.original.ask();
+}
+function details(open = $("details").hidden) {
+  $("details").hidden = !open;
+  $("told").setAttribute("aria-expanded", String(open));
+  layout();
+}
+
+// -- files -----------------------------------------------------------------------------------------
+
+async function pick(wanted) {
+  number = (wanted + names.length) % names.length;
+  file = null;
+  for (const side of Object.values(sides)) side.clear();
+  $("file").value = number;
+  $("name").textContent = names[number];
+  document.title = `${names[number]} – nic view`;
+  fail(null);
+  tell("");
+  $("rows").replaceChildren();
+  const mine = number;
+  let said;
+  try {
+    said = await (await get(`${mine}/about`)).json();
+  } catch (error) {
+    if (mine === number) fail(error);
+  }
+  for (const control of ["b", "stored", "out", "in", "one", "fit"]) $(control).disabled = !said;
+  if (!said || mine !== number) return;
+  file = said;
+  b = null;
+  $("mark").style.setProperty("--at", file.b);
+  dial();
+  for (const [term, text] of Object.entries(file.rows)) {
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = term;
+    dd.textContent = text;
+    $("rows").append(dt, dd);
+  }
+  $("sides").hidden = !file.original;
+  for (const pair of document.querySelectorAll(".comparing")) pair.hidden = !file.original;
+  if (!file.original) mode = "nic", held = false;
+  if (file.width <= device(view.clientWidth) && file.height <= device(view.clientHeight)) fit();
+  else { at = {x: file.width / 2, y: file.height / 2, zoom: 1, fit: false}; layout(); }
+  sides.nic.base.alt = `${names[number]}, decoded`;
+  sides.original.base.alt = `${file.original}, the original`;
+  show(mode);
+  sides.nic.ask(true);
+}
+
+// -- pointer and keys ------------------------------------------------------------------------------
+
+view.onpointerdown = event => {
+  if (event.button === 0) view.setPointerCapture(event.pointerId);
+};
+view.onpointermove = event => {
+  if (view.hasPointerCapture(event.pointerId)) pan(-event.movementX, -event.movementY);
+};
+view.addEventListener("wheel", event => {
+  event.preventDefault();
+  const box = view.getBoundingClientRect(), lines = event.deltaMode === 1 ? 24 : 1;
+  zoom(at.zoom * Math.exp(-event.deltaY * lines / 300), event.clientX - box.left, event.clientY - box.top);
+}, {passive: false});
+new ResizeObserver(() => { if (file) moved(); }).observe(view);
+
+$("b").oninput = event => turn(event.target.valueAsNumber);
+$("stored").onclick = () => { turn(file.b); $("b").focus(); };
+$("out").onclick = () => zoom(at.zoom / Math.SQRT2);
+$("in").onclick = () => zoom(at.zoom * Math.SQRT2);
+$("one").onclick = () => zoom(1);
+$("fit").onclick = fit;
+$("divide").oninput = layout;
+$("told").onclick = () => details();
+$("previous").onclick = () => pick(number - 1);
+$("next").onclick = () => pick(number + 1);
+$("file").onchange = event => pick(Number(event.target.value));
+for (const one of ["nic", "original", "split"]) $(`show-${one}`).onclick = () => show(one);
+
+function divide(by) {
+  if (mode !== "split") return;
+  $("divide").valueAsNumber += by;
+  layout();
+}
+const FAR = 80; // CSS pixels
+const keys = {
+  "+": () => zoom(at.zoom * Math.SQRT2), "=": () => zoom(at.zoom * Math.SQRT2), "-": () => zoom(at.zoom / Math.SQRT2),
+  0: fit, 1: () => zoom(1),
+  ",": () => turn((b ?? file.b) - 0.05), ".": () => turn((b ?? file.b) + 0.05), r: () => turn(file.b),
+  o: () => hold(true), s: () => show(mode === "split" ? "nic" : "split"), "[": () => divide(-2), "]": () => divide(2),
+  n: () => names.length > 1 && pick(number + 1), p: () => names.length > 1 && pick(number - 1), i: () => details(),
+};
+const always = ["n", "p", "i"]; // those that need no file
+const arrows = {ArrowLeft: [-FAR, 0], ArrowRight: [FAR, 0], ArrowUp: [0, -FAR], ArrowDown: [0, FAR]};
+document.onkeydown = event => {
+  const {key, target} = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.matches("select")) return;
+  if (arrows[key] && !target.matches("input") && !target.closest("#details")) pan(...arrows[key]);
+  else if (Object.hasOwn(keys, key) && (file || always.includes(key))) keys[key]();
+  else return;
+  event.preventDefault();
+};
+document.onkeyup = event => { if (event.key === "o") hold(false); };
+addEventListener("blur", () => hold(false));
+
+// -- begin -----------------------------------------------------------------------------------------
+
+const alive = new EventSource("alive");
+alive.onerror = () => {
+  if (alive.readyState === EventSource.OPEN) return;
+  ended = true;
+  fail(new Error("nic view has ended: start it again for more."));
+};
+alive.onopen = () => {
+  if (!ended) return;
+  ended = false;
+  fail(null);
+  if (file) refresh();
+};
+
+async function begin() {
+  names = await (await get("files")).json();
+  $("file").append(...names.map((name, i) => new Option(name, i)));
+  $("files").hidden = names.length < 2;
+  for (const pair of document.querySelectorAll(".several")) pair.hidden = names.length < 2;
+  await pick(0);
+  view.focus({preventScroll: true});
+}
+begin().catch(fail);
