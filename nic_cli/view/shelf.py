@@ -66,7 +66,7 @@ class Shelf:
     def about(self, number: int) -> dict[str, Any]:
         """What a file says of itself, every checksum but those of the symbols checked, for JSON.
 
-        scale: the smallest at which the whole picture may be asked for. Raises OSError and FormatError.
+        scale: the smallest at which the whole picture may be asked for; most: pixels at once. Raises OSError and FormatError.
         """
         exhibit = self.exhibits[number]
         said, alpha = inspection.said_by(exhibit.path)
@@ -76,6 +76,7 @@ class Shelf:
             "height": said.height,
             "b": said.b,
             "scale": _whole(said.width, said.height),
+            "most": MOST,
             "original": exhibit.original and printable(exhibit.original),
             "rows": rows(asdict(said), alpha),
         }

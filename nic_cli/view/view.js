@@ -1,7 +1,6 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const SCALES = [1, 2, 4, 8];
-const MOST = 1 << 24; // pixels that the server sends at once
 const QUICK = 320; // side of the square that is decoded before all of a picture that takes long
 const LONG = 800000; // pixels from which on it does
 const PAUSE = 60; // ms without a change of the slider, or of the view, before the server is asked
@@ -131,7 +130,7 @@ function middle(seen) {
 }
 function scaleFor(zoom, seen) { // the smallest version that has a pixel for each of the screen
   let scale = SCALES.findLast(one => one === 1 || one * zoom <= 1);
-  while (seen.w * seen.h > MOST * scale * scale && scale < 8) scale *= 2;
+  while (seen.w * seen.h > file.most * scale * scale && scale < 8) scale *= 2;
   return scale;
 }
 
@@ -144,8 +143,9 @@ function layout() {
   if (!file) return;
   if (at.fit) Object.assign(at, {x: file.width / 2, y: file.height / 2, zoom: fitted()});
   const css = at.zoom / devicePixelRatio;
-  const left = Math.round(device(view.clientWidth) / 2 - at.x * at.zoom) / devicePixelRatio;
-  const top = Math.round(device(view.clientHeight) / 2 - at.y * at.zoom) / devicePixelRatio;
+  const room = view.getBoundingClientRect(); // it may begin between two pixels of the screen, the picture must not
+  const left = Math.round(device(room.x + view.clientWidth / 2) - at.x * at.zoom) / devicePixelRatio - room.x;
+  const top = Math.round(device(room.y + view.clientHeight / 2) - at.y * at.zoom) / devicePixelRatio - room.y;
   Object.assign(stage.style, {left: `${left}px`, top: `${top}px`, width: `${file.width * css}px`, height: `${file.height * css}px`});
   stage.classList.toggle("pixels", at.zoom >= 2);
   for (const side of Object.values(sides)) {
