@@ -66,7 +66,8 @@ class Shelf:
     def about(self, number: int) -> dict[str, Any]:
         """What a file says of itself, every checksum but those of the symbols checked, for JSON.
 
-        scale: the smallest at which the whole picture may be asked for; most: pixels at once. Raises OSError and FormatError.
+        scale: the smallest at which the whole picture may be asked for; most: pixels that may be at once.
+        Raises OSError and FormatError.
         """
         exhibit = self.exhibits[number]
         said, alpha = inspection.said_by(exhibit.path)
