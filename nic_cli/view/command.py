@@ -19,8 +19,8 @@ from nic_cli.view.server import Server
 from nic_cli.view.shelf import Exhibit, Shelf
 
 PATIENCE = 0.2  # seconds between two looks at whether a tab is open
-LONGEST = 3.0
-"""Seconds that what is being decoded has to end in: some strips of rows."""
+LONGEST = 20.0
+"""Seconds that what is being decoded has to end in; a strip of rows takes about one."""
 NO_BROWSER = (
     "no display, so no browser can be opened: give --no-browser, and open the address that it prints; from "
     "another machine, nic view --no-browser --port 8000 here and ssh -L 8000:127.0.0.1:8000 there"
@@ -50,7 +50,7 @@ def run(
     if len(files) == 1 and (code := _refused(shelf)):
         return code
     with Server(shelf, port) as server:
-        for work in (lambda: server.serve_forever(0.05), lambda: _prepare(shelf)):
+        for work in (lambda: server.serve_forever(0.05), lambda: _prepare(server)):
             threading.Thread(target=work, daemon=True).start()
         try:
             said = console if browser else Console()  # which nobody could find otherwise
@@ -62,7 +62,7 @@ def run(
                 ended.wait(PATIENCE)
         finally:
             server.shutdown()
-            shelf.close(LONGEST)
+            server.settle(LONGEST)
     return 0
 
 
@@ -91,6 +91,6 @@ def _refused(shelf: Shelf) -> int:
     return 0
 
 
-def _prepare(shelf: Shelf) -> None:
-    with suppress(Exception):  # whoever asks for the picture is told
-        shelf.prepare(0)
+def _prepare(server: Server) -> None:
+    with server.at_work(), suppress(Exception):  # whoever asks for the picture is told
+        server.shelf.prepare(0)

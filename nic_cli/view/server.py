@@ -19,6 +19,9 @@ import secrets
 import socket
 import socketserver
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
@@ -66,6 +69,8 @@ class Server(ThreadingHTTPServer):
         self.shelf, self.tabs = shelf, Tabs()
         self.token = secrets.token_urlsafe(24)
         self.told: set[str] = set()  # lines that stand on standard error
+        self._settled = threading.Condition()
+        self._at_work = 0
         try:
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:
@@ -82,6 +87,27 @@ class Server(ThreadingHTTPServer):
     def url(self) -> str:
         """Where the page is."""
         return f"http://{ADDRESS}:{self.server_port}/{self.token}/"
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What `settle` waits for."""
+        with self._settled:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._settled:
+                self._at_work -= 1
+                self._settled.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Have all decoding end at its next strip, and wait until it has, so many seconds at most.
+
+        A thread that comes back from torch when the interpreter is gone would take the process with it.
+        """
+        self.shelf.close()
+        with self._settled:
+            self._settled.wait_for(lambda: not self._at_work, seconds)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say in one line what no answer could be made of; a tab that is gone needs none."""
@@ -119,13 +145,16 @@ class Handler(BaseHTTPRequestHandler):
         if not self._is_known(token):
             self._send(403, b"open the address that nic view printed\n")
             return
-        try:
-            if slash:
-                self._answer(path, parse_qs(where.query))
-            else:
-                self._send(308, b"", headers={"Location": f"/{token}/"})
-        except (Gone, ConnectionError, TimeoutError):
-            self.close_connection = True
+        if not slash:
+            self._send(308, b"", headers={"Location": f"/{token}/"})
+        elif path == "alive":
+            self._stay()
+        else:
+            with self.server.at_work():
+                try:
+                    self._answer(path, parse_qs(where.query))
+                except (Gone, ConnectionError, TimeoutError):
+                    self.close_connection = True
 
     def _is_known(self, token: str) -> bool:
         try:
@@ -139,8 +168,6 @@ class Handler(BaseHTTPRequestHandler):
         if path in ASSETS:
             name, kind = ASSETS[path]
             self._send(200, resources.files("nic_cli.view").joinpath(name).read_bytes(), kind)
-        elif path == "alive":
-            self._stay()
         elif path == "files":
             self._send_json([printable(exhibit.path) for exhibit in shelf.exhibits])
         elif (found := re.fullmatch(r"(\d{1,9})/(about|picture|original)", path, re.ASCII)) and int(
@@ -195,12 +222,14 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(BEAT)
         with self.server.tabs.one():
             while True:
-                self.wfile.write(b": there\n\n")
                 try:
+                    self.wfile.write(b": there\n\n")
                     if not self.connection.recv(1 << 10):
                         return
                 except TimeoutError:
                     continue
+                except ConnectionError:
+                    return
 
     def _send_json(self, said: object) -> None:
         self._send(200, json.dumps(said).encode("ascii"), "application/json")

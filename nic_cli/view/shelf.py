@@ -125,10 +125,9 @@ class Shelf:
             header = self._opened(number).container.header
             self._models.for_decoding(header).engine_for(header.width * header.height)
 
-    def close(self, seconds: float) -> None:
-        """Have all decoding end at its next strip; wait so long at most until it has."""
+    def close(self) -> None:
+        """Have all decoding end at its next strip."""
         self._closed = True
-        self._turns.idle(seconds)
 
     def _opened(self, number: int) -> Open:
         """The file; the last one stays open, with its latents, as long as it is not written anew."""

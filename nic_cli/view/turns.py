@@ -24,11 +24,6 @@ class Turns:
         finally:
             self._give()
 
-    def idle(self, seconds: float) -> bool:
-        """Wait until nothing is worked on, so many seconds at most; tell whether that is so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._busy and not self._waiting, seconds)
-
     def _take(self, pixels: int) -> None:
         with self._changed:
             self._waiting.append(pixels)

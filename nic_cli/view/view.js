@@ -20,47 +20,23 @@ async function get(path, signal) {
   return answer;
 }
 
-class Side { // one of the two pictures: the whole, perhaps smaller, and over it a part that is sharper or newer
-  constructor(id) {
-    this.id = id;
-    this.box = $(id);
-    this.base = this.box.querySelector(".base");
-    this.part = this.box.querySelector(".part");
-    this.dirty = this.running = false;
-    this.clear();
+class Channel { // one image, and the requests for what it shows, of which one is on its way at a time
+  constructor(img, side, steps, then) {
+    Object.assign(this, {img, side, steps, then, dirty: false, running: false, long: false, asked: "", shown: ""});
   }
   clear() {
     this.stop?.abort();
-    for (const img of [this.base, this.part]) this.hide(img);
-    this.whole = ""; // what the base shows
-    this.partly = "";
+    this.hide();
   }
-  hide(img) {
-    img.hidden = true;
-    if (img.src) URL.revokeObjectURL(img.src);
-    img.removeAttribute("src");
+  hide() {
+    this.img.hidden = true;
+    if (this.img.src) URL.revokeObjectURL(this.img.src);
+    this.img.removeAttribute("src");
+    this.shown = this.img.look = "";
   }
-  look() { // what makes two pictures of the same place differ
-    return this.id === "nic" ? `b=${b ?? file.b}` : "";
-  }
-  address(place, scale) {
-    const crop = place ? `&crop=${place.x},${place.y},${place.w},${place.h}` : "";
-    return `${number}/${this.id === "nic" ? "picture" : "original"}?${this.look()}${crop}&scale=${scale === 1 ? 1 : `1/${scale}`}`;
-  }
-  steps() { // [place or null, scale] of all that is still to be had, in the order in which it is to be asked for
-    const whole = this.address(null, file.scale), steps = [];
-    const seen = visible(), needed = scaleFor(at.zoom, seen);
-    const sharper = needed < file.scale && seen.w * seen.h > 0;
-    if (this.whole !== whole) {
-      if (this.id === "nic" && file.width * file.height > LONG) steps.push([middle(seen), 1, true]);
-      if (sharper) steps.push([seen, needed, true]);
-      steps.push([null, file.scale, false]);
-    } else if (sharper) steps.push([seen, needed, true]);
-    return steps.filter(([place, scale, partly]) => !partly || this.address(place, scale) !== this.partly);
-  }
-  ask(urgent) { // urgent: what is on its way is of no use
+  ask() {
     this.dirty = true;
-    if (urgent || this.long) this.stop?.abort();
+    if (this.long) this.stop.abort(); // what is short may come to its end, so that a slider that moves shows something
     if (!this.running) this.pump();
   }
   async pump() {
@@ -73,40 +49,73 @@ class Side { // one of the two pictures: the whole, perhaps smaller, and over it
       } catch (error) {
         if (error.name !== "AbortError") fail(error);
       }
+      this.long = false;
     }
-    this.running = this.long = false;
+    this.running = false;
     busy();
   }
   async fetch(signal) {
-    const began = performance.now();
-    for (const [place, scale, partly] of this.steps()) {
+    for (const [place, scale] of this.steps()) {
+      const began = performance.now(), look = this.side.look(), address = this.side.address(place, scale), value = b ?? file.b;
+      if (address === this.shown) continue;
+      this.asked = address;
+      this.long = isLong() && !(place && place.w <= QUICK && place.h <= QUICK);
       busy();
-      this.long = !place && file.width * file.height > LONG;
-      const address = this.address(place, scale), look = this.look();
       const blob = await (await get(address, signal)).blob();
       const fresh = new Image();
       fresh.src = URL.createObjectURL(blob);
       await fresh.decode();
       if (signal.aborted) return URL.revokeObjectURL(fresh.src);
-      const img = partly ? this.part : this.base;
-      this.hide(img);
-      Object.assign(img, {src: fresh.src, hidden: false});
-      const {x, y} = place ?? {x: 0, y: 0};
-      img.place = {x, y, w: fresh.naturalWidth * scale, h: fresh.naturalHeight * scale};
-      img.look = look;
-      if (partly) this.partly = address;
-      else this.whole = address;
-      // A part under which the whole is as sharp, or which shows another b, is in the way.
-      if (!partly && (file.scale === 1 || this.part.look !== look)) { this.hide(this.part); this.partly = ""; }
+      this.hide();
+      const w = fresh.naturalWidth * scale, h = fresh.naturalHeight * scale;
+      Object.assign(this.img, {src: fresh.src, hidden: false, look, place: {x: place?.x ?? 0, y: place?.y ?? 0, w, h}});
+      this.shown = address;
+      this.side.settle();
       layout();
       fail(null);
       const seconds = ((performance.now() - began) / 1000).toFixed(2);
-      if (this.id === "nic") tell(`b ${Number(b ?? file.b).toFixed(2)}, ${partly ? "a part" : "all"} in ${seconds} s`);
+      if (this.side.id === "nic") tell(`b ${value.toFixed(2)}, ${place ? "a part" : "all"} in ${seconds} s`);
       if (this.dirty) return;
     }
+    this.then?.();
+  }
+}
+
+class Side { // one of the two pictures: the whole, perhaps smaller, and over it a part that is sharper or newer
+  constructor(id) {
+    this.id = id;
+    const [base, part] = $(id).querySelectorAll("img");
+    this.base = new Channel(base, this, () => [[null, file.scale]]);
+    this.part = new Channel(part, this, () => this.parts(), () => this.complete());
+    this.channels = [this.base, this.part];
+  }
+  clear() { for (const channel of this.channels) channel.clear(); }
+  look() { return this.id === "nic" ? `b=${b ?? file.b}` : ""; } // what makes two pictures of one place differ
+  address(place, scale) {
+    const crop = place ? `&crop=${place.x},${place.y},${place.w},${place.h}` : "";
+    return `${number}/${this.id === "nic" ? "picture" : "original"}?${this.look()}${crop}&scale=${scale === 1 ? 1 : `1/${scale}`}`;
+  }
+  isWhole() { return this.base.shown === this.address(null, file.scale); }
+  parts() { // those to be asked for, in that order: what can be seen, where the whole is not as sharp or takes long
+    const seen = visible(), scale = scaleFor(at.zoom, seen), steps = [];
+    if (!seen.w || !seen.h) return [];
+    if (this.id === "nic" && isLong() && !this.isWhole() && this.part.img.look !== this.look()) steps.push([middle(seen), 1]);
+    const little = 2 * seen.w * seen.h < file.width * file.height;
+    if (scale < file.scale || (isLong() && little && !this.isWhole())) steps.push([seen, scale]);
+    return steps;
+  }
+  settle() { // a part in whose place the whole is as sharp, or which shows another b, is in the way
+    if (this.isWhole() && (file.scale === 1 || this.part.img.look !== this.look())) this.part.hide();
+  }
+  isComing() { return this.base.running && this.base.asked === this.address(null, file.scale); }
+  complete() { if (!this.isWhole() && !this.isComing()) this.base.ask(); }
+  ask() {
+    if (this.base.long && !this.isComing()) this.base.stop.abort();
+    this.part.ask();
   }
 }
 const sides = {nic: new Side("nic"), original: new Side("original")};
+function isLong() { return file.width * file.height > LONG; }
 
 const waiting = {};
 function later(name, work) {
@@ -115,7 +124,7 @@ function later(name, work) {
 }
 function refresh() {
   sides.nic.ask();
-  if (file.original && (mode !== "nic" || held || sides.original.whole)) sides.original.ask();
+  if (file.original && (mode !== "nic" || held || sides.original.base.shown)) sides.original.ask();
 }
 
 function visible() { // the part of the picture that can be seen, on whole squares of 8 pixels
@@ -149,7 +158,7 @@ function layout() {
   Object.assign(stage.style, {left: `${left}px`, top: `${top}px`, width: `${file.width * css}px`, height: `${file.height * css}px`});
   stage.classList.toggle("pixels", at.zoom >= 2);
   for (const side of Object.values(sides)) {
-    for (const img of [side.base, side.part]) {
+    for (const {img} of side.channels) {
       if (img.hidden) continue;
       const {x, y, w, h} = img.place;
       Object.assign(img.style, {left: `${x * css}px`, top: `${y * css}px`, width: `${w * css}px`, height: `${h * css}px`});
@@ -167,7 +176,7 @@ function moved() {
   at.x = Math.min(file.width, Math.max(0, at.x));
   at.y = Math.min(file.height, Math.max(0, at.y));
   layout();
-  later("view", () => { if (file.scale > 1) refresh(); });
+  later("view", () => { if (file && (file.scale > 1 || !sides.nic.isWhole())) refresh(); });
 }
 function pan(x, y) { // CSS pixels
   if (!file) return;
@@ -195,9 +204,9 @@ function fit() {
 
 function tell(text) { $("status").value = text; }
 function busy() {
-  const is = Object.values(sides).some(side => side.running);
+  const is = Object.values(sides).some(side => side.channels.some(channel => channel.running));
   view.setAttribute("aria-busy", String(is));
-  if (is && !sides.nic.whole) tell("decoding …");
+  if (is && !sides.nic.channels.some(channel => channel.shown)) tell("decoding …");
 }
 function fail(error) {
   if (ended && error === null) return;
@@ -217,7 +226,7 @@ function turn(to) {
   to = Math.min(1, Math.max(0, to));
   b = Math.abs(to - file.b) < 0.005 ? null : Math.round(to * 100) / 100;
   dial();
-  later("b", () => sides.nic.ask());
+  later("b", () => { if (file) sides.nic.ask(); });
 }
 function show(wanted) {
   if (!file?.original) return;
@@ -251,6 +260,8 @@ async function pick(wanted) {
   fail(null);
   tell("");
   $("rows").replaceChildren();
+  $("b-value").value = "";
+  for (const part of ["sides", "cut", "original"]) $(part).hidden = true;
   const mine = number;
   let said;
   try {
@@ -275,10 +286,10 @@ async function pick(wanted) {
   if (!file.original) mode = "nic", held = false;
   if (file.width <= device(view.clientWidth) && file.height <= device(view.clientHeight)) fit();
   else { at = {x: file.width / 2, y: file.height / 2, zoom: 1, fit: false}; layout(); }
-  sides.nic.base.alt = `${names[number]}, decoded`;
-  sides.original.base.alt = `${file.original}, the original`;
+  sides.nic.base.img.alt = `${names[number]}, decoded`;
+  sides.original.base.img.alt = `${file.original}, the original`;
   show(mode);
-  sides.nic.ask(true);
+  sides.nic.ask();
 }
 
 // -- pointer and keys ------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def serve(clean_place, monkeypatch, load_once):
     for server, thread in running:
         server.shutdown()
         thread.join()
-        server.shelf.close(30)
+        server.settle(30)
         server.server_close()
 
 

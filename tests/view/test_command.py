@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from nic_cli.view import command
-from tests.cli.conftest import spawn
+from nic_cli.view.server import ASSETS
+from tests.cli.conftest import python, spawn
 
 from .conftest import ask
 
@@ -162,3 +163,17 @@ def test_a_display_is_known_by_what_the_desktop_sets(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setitem(os.environ, name, "x")
             assert command.has_display()
+
+
+def test_help_costs_neither_server_nor_browser(clean_place):
+    code = (
+        "import sys; from nic_cli.__main__ import main; main(['view', '--help']); "
+        "sys.exit(bool({'nic_cli.view', 'http.server', 'webbrowser', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    done = python(code)
+    assert done.returncode == 0 and b"--original" in done.stdout
+
+
+def test_the_page_is_in_the_package():
+    folder = Path(command.__file__).parent
+    assert {path.name for path in folder.iterdir()} >= {name for name, _ in ASSETS.values()}

@@ -324,14 +324,14 @@ def test_names_are_spelled_out(serve, coded):
 # -- time ------------------------------------------------------------------------------------------
 
 
-def test_whoever_goes_away_is_not_decoded_for(served, monkeypatch):
-    """A page that asks for another b closes the connection of the last one."""
+@pytest.fixture
+def slow(monkeypatch):
+    """Decoding that takes ten seconds: whether it has begun, what it ended with, and how to undo this."""
     from nic_cli import codec
 
-    begun, ended = threading.Event(), []
-    real = codec.stream
+    begun, ended, real = threading.Event(), [], codec.stream
 
-    def slow(*given, progress, **options):
+    def stream(*given, progress, **options):
         begun.set()
         try:
             for _ in range(1000):
@@ -342,17 +342,39 @@ def test_whoever_goes_away_is_not_decoded_for(served, monkeypatch):
             raise
         return real(*given, progress=progress, **options)
 
-    monkeypatch.setattr(codec, "stream", slow)
-    line = socket.create_connection(served.server_address)
-    line.sendall(f"GET /{served.token}/0/picture HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    with monkeypatch.context() as patch:
+        patch.setattr(codec, "stream", stream)
+        yield begun, ended, patch.undo
+
+
+def asking(server: Server) -> socket.socket:
+    line = socket.create_connection(server.server_address)
+    line.sendall(f"GET /{server.token}/0/picture HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return line
+
+
+def test_whoever_goes_away_is_not_decoded_for(served, slow):
+    """A page that asks for another b closes the connection of the last one."""
+    begun, ended, usual = slow
+    line = asking(served)
     assert begun.wait(30)
     line.close()
     deadline = time.monotonic() + 5
     while not ended and time.monotonic() < deadline:
         time.sleep(0.01)
     assert ended == ["Gone"]
-    monkeypatch.setattr(codec, "stream", real)
+    usual()
     assert ask(f"{served.url}0/picture").status == 200
+
+
+def test_at_its_end_decoding_ends_at_the_next_strip_and_is_waited_for(served, slow):
+    begun, ended, _ = slow
+    with asking(served) as line:
+        assert begun.wait(30) and not ended
+        started = time.monotonic()
+        served.settle(8)
+        assert ended == ["Gone"] and time.monotonic() - started < 4
+        assert line.recv(1) == b""
 
 
 def test_a_tab_counts_until_it_closes(served, monkeypatch):
@@ -378,3 +400,38 @@ def test_a_tab_counts_until_it_closes(served, monkeypatch):
     while not served.tabs.over() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert served.tabs.over()
+
+
+def test_a_part_is_decoded_while_the_whole_gives_way_and_both_are_right(serve, nic, photographs, monkeypatch):
+    from nic_cli.transform.plain import engine
+
+    monkeypatch.setattr(engine, "POSITIONS", 1 << 8)  # many strips of a small picture
+    Image.fromarray(photographs["astronaut"]).save("whole.png")
+    assert nic("encode", "whole.png", "-q", "0").code == 0
+    server = serve(Exhibit(Path("whole.nic")))
+    turns, ways = server.shelf._turns, []
+    real = turns._give_way
+
+    def once_there_is_another(pixels: int) -> None:
+        deadline = time.monotonic() + 30
+        while len(ways) == 1 and not turns._waiting and time.monotonic() < deadline:
+            time.sleep(0.01)  # after the first strip
+        ways.append(bool(turns._waiting))
+        real(pixels)
+
+    monkeypatch.setattr(turns, "_give_way", once_there_is_another)
+    found = {}
+
+    def fetch(query: str) -> None:
+        found[query] = ask(f"{server.url}0/picture?{query}").body
+
+    whole = threading.Thread(target=fetch, args=("b=1",))
+    whole.start()
+    while not ways:
+        time.sleep(0.01)
+    fetch("b=0&crop=100,100,64,64")
+    assert "b=1" not in found and ways[1]  # the part came first, though it was asked for later
+    whole.join()
+    assert np.array_equal(shown(found["b=1"]), decoded(nic, "whole.nic", "-b", "1"))
+    part = decoded(nic, "whole.nic", "-b", "0", "--crop", "100,100,64,64")
+    assert np.array_equal(shown(found["b=0&crop=100,100,64,64"]), part)

@@ -35,7 +35,6 @@ def test_a_large_one_gives_way_to_smaller_ones_and_no_two_work_at_once():
     for thread in threads:
         thread.join(5)
     assert order == [7, 50, 100, 200]
-    assert turns.idle(1)
 
 
 def test_an_error_ends_a_turn():
@@ -46,13 +45,7 @@ def test_an_error_ends_a_turn():
                 raise ValueError
         except ValueError:
             pass
-    assert turns.idle(0)
-
-
-def test_idle_waits_no_longer_than_it_is_told():
-    turns = Turns()
-    with turns.turn(1):
-        assert not turns.idle(0.01)
+    assert not turns._busy
 
 
 def test_what_is_kept_has_a_limit_and_the_latest_stay():
