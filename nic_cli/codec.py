@@ -22,7 +22,7 @@ from nic_cli.image.alpha import pack_alpha, unpack_alpha
 from nic_cli.image.ancillary import gathered
 from nic_cli.limits import HELD, MOST, SEARCH_STEPS, check_size
 from nic_cli.rate_control import closest, filled
-from nic_cli.tile_coding import code, parse, readable
+from nic_cli.tile_coding import Kept, code, parse, readable
 from nic_cli.tiles import latent_plane, strips
 from nic_cli.tiles.grid import HYPER, LARGEST, LATENT, Grid, Placed, extended
 from nic_cli.tiles.strips import Progress
@@ -123,14 +123,15 @@ def stream(
     divisor: int = 1,
     most: int = MOST,
     progress: Progress | None = None,
+    kept: Kept | None = None,
 ) -> Picture:
     """Decode at realism b (None: as the file says) to a picture whose rows come as they are asked for, once.
 
     region: in pixels, None for all; only tiles that it depends on are asked of the container, and it equals
     that part of the whole picture. scale: 1, 2, 4 or 8; each pixel is the mean of a square of so many, and
     a region begins and ends with whole squares. divisor: so many times fewer rows at a time, for less memory.
-    most: pixels that there may be. Raises PictureError (more than that), ModelError (another model),
-    UsageError; DamagedFile, here or with the rows.
+    most: pixels that there may be. kept: latents, for showing the same file again. Raises PictureError (more
+    pixels), ModelError (another model), UsageError; DamagedFile, here or with the rows.
     """
     header = container.header
     shown = header.b if b is None else b
@@ -140,7 +141,7 @@ def stream(
     check_size(area.width // scale, area.height // scale, "the picture", most)
     window = grid.window(area, model.reach)
     placed = grid.meeting(window)
-    parsed = _parsed(container, model, (tile for row in placed for tile in row))
+    parsed = _parsed(container, model, (tile for row in placed for tile in row), kept)
     parsed = chain([next(parsed)], parsed)  # what is no picture is refused before torch and alpha come
     origin = Origin(window.x, window.y, file.symbols_crc(container))
     latents = latent_plane.joined((tile() for tile in parsed), placed, window)
@@ -161,11 +162,13 @@ def verify(container: Container, model: Model, progress: Progress | None = None)
     return file.symbols_crc(container)
 
 
-def _parsed(container: Container, model: Model, placed: Iterable[Placed]) -> Iterator[Callable[[], Array]]:
+def _parsed(
+    container: Container, model: Model, placed: Iterable[Placed], kept: Kept | None = None
+) -> Iterator[Callable[[], Array]]:
     """What gives the latents of each of these tiles, whose symbols are there and checked."""
     header = container.header
     for number, region in placed:
-        yield parse(container.tiles[number], region, header, model, lambda: _engine(header, model))
+        yield parse(container.tiles[number], region, header, model, lambda: _engine(header, model), kept)
 
 
 def _latents(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ from nic_cli.types import Container, Header, IntArray, Notes, Region, Symbols, T
 if TYPE_CHECKING:
     from nic_cli.zoo.load import Model
 
+Kept = MutableMapping[Region, Array]
+"""Latents of tiles, by where they lie."""
+
 
 def code(symbols: Symbols, model: Model) -> TileStream:
     """The stream of a tile."""
@@ -31,13 +34,29 @@ def code(symbols: Symbols, model: Model) -> TileStream:
 
 
 def parse(
-    stream: TileStream, region: Region, header: Header, model: Model, engine: Callable[[], Any]
+    stream: TileStream,
+    region: Region,
+    header: Header,
+    model: Model,
+    engine: Callable[[], Any],
+    kept: Kept | None = None,
 ) -> Callable[[], Array]:
     """The latents of a tile, [1, h, w, C], when called for; its symbols are checked here.
 
     engine: gives what makes latents of symbols. If integers are enough for these, it is not asked before, so
-    that a damaged file costs little.
+    that a damaged file costs little. kept: where those of another time are, and where these go.
     """
+    if kept is not None:
+        found = kept.get(region)
+        if found is not None:
+            return lambda: found
+        made = parse(stream, region, header, model, engine)
+
+        def keeping() -> Array:
+            kept[region] = there = made()
+            return there
+
+        return keeping
     payload = stream.payload
     notes: Notes = ()
     if not model.exact:

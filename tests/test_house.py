@@ -24,6 +24,8 @@ ROOMS = {  # library: the places that may import it
     "pillow_heif": ("image/plugins.py",),
     "pillow_jxl": ("image/plugins.py", "bench/codecs.py"),
     "tifffile": ("image/tiff.py",),
+    "http": ("view/server.py",),
+    "webbrowser": ("view/command.py",),
     "huggingface_hub": ("zoo/hub_client.py",),
     "torch": (
         "transform/",
@@ -107,8 +109,9 @@ def test_a_wing_imports_only_downwards(wing):
 
 
 def test_rooms_above_do_not_know_each_other():
-    outside = {"cli", "jobs", "terminal", "train", "bench", "pillow"}
+    outside = {"cli", "jobs", "terminal", "train", "bench", "view", "pillow"}
     allowed = {"cli": outside, "jobs": {"jobs", "terminal"}, "terminal": {"terminal", "bench"}}
+    allowed["view"] = {"jobs", "terminal"}
     rooms = {**allowed, "train": {"train"}, "bench": {"bench"}, "storage": set(), "zoo": set()}
     for room, known in {**rooms, **{stage: set() for stage in STAGES}}.items():
         for path in (PACKAGE / room).rglob("*.py"):
@@ -147,6 +150,11 @@ def test_no_folder_is_too_large_to_find_ones_way_in():
 def test_only_the_train_command_imports_train():
     users = [p.relative_to(PACKAGE).as_posix() for p in modules() if "train" in own(p)]
     assert [u for u in users if not u.startswith("train/")] == ["cli/train.py"]
+
+
+def test_only_the_view_command_imports_view():
+    users = [p.relative_to(PACKAGE).as_posix() for p in modules() if "view" in own(p)]
+    assert [u for u in users if not u.startswith("view/")] == ["cli/view.py"]
 
 
 def test_the_plugin_is_imported_by_its_users_alone():
@@ -206,6 +214,7 @@ READERS = {
     "manual/__init__.py",  # of the package
     "bench/report.py",
     "bench/published.py",
+    "view/server.py",
     "bench/measure.py",  # a picture that was chosen to be measured
     "train/data.py",  # and to be trained on
 }

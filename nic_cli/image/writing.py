@@ -79,6 +79,15 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
     stream.write(rowwise.with_side_data(data, picture.metadata) if format == "jpeg" else data)
 
 
+def for_screen(picture: Picture) -> Picture:
+    """`picture` as a browser shows it, in 8 bits: in sRGB, or in wider colours under its profile or code."""
+    said = picture.metadata
+    kept = Metadata() if picture.original_space else Metadata(icc=said.icc, cicp=said.cicp)
+    if picture.top < 65535:
+        picture = value_range.with_alpha_stretched(picture)
+    return _in_8_bit(replace(picture, metadata=kept, original_space=False, top=65535))
+
+
 def _name_left_out(said: Metadata, format: str, warn: Warn) -> None:
     """One notice of all that the format has no place for."""
     names = side_output.left_out(gathered.side_of(said), format, said.exif)

@@ -144,10 +144,15 @@ def inspect(job: Job, run_options: RunOptions) -> Report:
     """Report what the file of a job says of itself, all checksums but those of its symbols checked."""
     if run_options.dry_run:
         return outputs.planned(job)
-    container, n_bytes = _checked(job.source)
-    said = describe(container, n_bytes, outputs.named(job.source))
-    alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
+    said, alpha = said_by(job.source)
     return Report(table(outputs.spoken(job.source, "standard input"), asdict(said), alpha), said)
+
+
+def said_by(source: Path | None) -> tuple[Info, int]:
+    """What a checked file says of itself, and the bytes of its alpha plane, 0 if it is opaque."""
+    container, n_bytes = _checked(source)
+    alpha = sum(len(chunk.data) for chunk in container.chunks if chunk.kind == layout.ALPHA)
+    return describe(container, n_bytes, outputs.named(source)), alpha
 
 
 def _checked(source: Path | None) -> tuple[Container, int]:

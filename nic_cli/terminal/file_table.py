@@ -12,11 +12,16 @@ _TITLES |= {"cicp": "HDR code", "gain_map": "gain map"}
 
 def table(name: str, said: dict[str, Any], alpha: int) -> str:
     """A line for each part of the JSON object of a file. alpha: bytes of the alpha plane, 0 if opaque."""
+    return "\n".join([name, *(f"{key:<10} {value}" for key, value in rows(said, alpha).items())])
+
+
+def rows(said: dict[str, Any], alpha: int) -> dict[str, str]:
+    """The same parts by their titles."""
     colours = {1: "grey", 3: "RGB"}[said["channels"]]
     kept = {_TITLES.get(kind, kind): size for kind, size in said["metadata"].items()}
     original, model = said["original"], said["model"]
     memory = (said["decode_memory_bytes"] or 0) // 1_000_000
-    rows = {
+    return {
         "picture": f"{said['width']} x {said['height']}, {colours}, {said['bit_depth']} bit",
         "alpha": f"{alpha:,} bytes" if alpha else "none",
         "size": f"{said['bytes']:,} bytes, {said['bpp']:.3f} bits per pixel",
@@ -30,4 +35,3 @@ def table(name: str, said: dict[str, Any], alpha: int) -> str:
         "memory": f"about {memory:,} MB to decode" if memory else "not known for this model",
         "format": said["format_version"],
     }
-    return "\n".join([name, *(f"{key:<10} {value}" for key, value in rows.items())])

@@ -17,7 +17,7 @@ from nic_cli.image.reading import from_array
 from nic_cli.types import Container
 from tests.deep.targets import SCENE, model, samples
 
-SLOW = 5.0  # seconds that nothing may take
+SLOW = 5.0  # seconds of the processor that nothing may take; the machine may do other work
 DECODED = 1 << 14  # pixels up to which a picture is decoded
 
 
@@ -35,7 +35,7 @@ def photograph() -> bytes:
 
 def refused(data: bytes) -> str | None:
     """None where a file is refused in our words, at once; else what happened."""
-    start = time.monotonic()
+    start = time.process_time()
     try:
         container = file.unpack(data)
         if container.header.width * container.header.height <= DECODED:
@@ -45,8 +45,8 @@ def refused(data: bytes) -> str | None:
         said = None
     except BaseException as error:
         said = repr(error)
-    if time.monotonic() - start > SLOW:
-        said = f"{time.monotonic() - start:.1f} s"
+    if time.process_time() - start > SLOW:
+        said = f"{time.process_time() - start:.1f} s"
     return said
 
 
