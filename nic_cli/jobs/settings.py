@@ -16,7 +16,7 @@ from typing import Any
 from nic_cli import bounded
 from nic_cli.errors import UsageError
 from nic_cli.limits import SEARCH_STEPS
-from nic_cli.terminal.units import parse_tile
+from nic_cli.units import parse_tile
 
 TOP_QUALITY = 16  # what a header can hold; a model's own top is lower
 DEVICES = ("auto", "cpu", "cuda", "mps")
