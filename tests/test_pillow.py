@@ -98,6 +98,12 @@ def test_every_mode_comes_back_in_the_mode_that_open_said(scene, mode):
             assert found.getchannel("A").tobytes() == wanted.getchannel("A").tobytes()
 
 
+def test_what_is_not_kept_is_told_at_the_line_that_saves(scene):
+    with pytest.warns(nic_cli.NicWarning, match="inks") as told:
+        scene.convert("CMYK").save(io.BytesIO(), "NIC")
+    assert [one.filename for one in told] == [__file__]
+
+
 def test_sixteen_bit_colour_comes_in_the_8_bits_that_pillow_has(scene):
     data = nic_cli.encode(np.asarray(scene, np.uint16) * 257)
     with opened(data) as found:

@@ -478,7 +478,7 @@ def test_a_script_of_a_user_passes_mypy_and_one_that_is_wrong_does_not(tmp_path)
     (tmp_path / "wrong.py").write_text("import nic_cli\nnic_cli.encode(3)\nnic_cli.open('a').decode(b='1')\n")
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--config-file="]
     done = subprocess.run(
-        [*command, f"--cache-dir={ROOT / '.mypy_cache'}", "right.py", "wrong.py"],
+        [*command, f"--cache-dir={ROOT / '.mypy_cache/of_users'}", "right.py", "wrong.py"],
         cwd=tmp_path,
         env={**os.environ, "MYPYPATH": str(ROOT)},
         capture_output=True,

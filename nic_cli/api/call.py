@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import NoReturn
 
 from nic_cli import memory
 from nic_cli.errors import NicError, NicWarning, UsageError, WrongValue
 
 _OPTION = re.compile(r"--(frame|max-pixels|accept-truncated|device|hdr|tile|crop|scale|strip)\b")
+_OURS = ("nic_cli", "PIL")  # which calls us to save
 _silent = ContextVar("silent", default=False)
 
 
 class Call:
     """Surround the work of a call with this.
 
-    On its end the notices given to `warn` become a NicWarning each, which points at the line outside this
-    package that made the call. What goes wrong with values is a WrongValue, lack of memory and what a file
-    object or the disk raises a NicError.
+    On its end the notices given to `warn` become a NicWarning each, which points at the line that made the
+    call, itself or through Pillow. What goes wrong with values is a WrongValue; lack of memory, and what a
+    file object or the disk raises, is a NicError.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Call:
         if error is None:
             self._tell()
         elif isinstance(error, NicError):
-            _raise_again(error, at)
+            _speak_python(error, at)
         elif memory.is_out_of_memory(error):
             raise NicError(memory.shortage().replace("--threads 1", "OMP_NUM_THREADS=1")) from error
         elif isinstance(error, OSError):
@@ -54,7 +54,7 @@ class Call:
         from nic_cli.image.opening import one_at_a_time
 
         level, frame = 1, sys._getframe()
-        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "nic_cli":
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
             level, frame = level + 1, frame.f_back
         with one_at_a_time:  # else readers in other threads would take them for theirs
             for text, category in self._said.items():
@@ -71,12 +71,12 @@ def silently() -> Iterator[None]:
         _silent.reset(token)
 
 
-def _raise_again(error: NicError, at: TracebackType | None) -> NoReturn:
+def _speak_python(error: NicError, at: TracebackType | None) -> None:
+    """Put an error, which goes on its way, into words of Python. Raises the WrongValue that one should be."""
     text = _in_python(str(error))
     if isinstance(error, UsageError) and not isinstance(error, TypeError | ValueError):
         raise WrongValue(text).with_traceback(at) from error.__cause__
     error.args = (text,)
-    raise error
 
 
 def _in_python(text: str) -> str:
