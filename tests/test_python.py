@@ -440,6 +440,7 @@ def test_threads_share_a_file_and_their_notices_reach_everyone(tiled, place):
         (lambda data: nic_cli.decode(data, b="0"), TypeError, "b is '0'"),
         (lambda data: nic_cli.decode(data, b=2), ValueError, "realism goes from 0 to 1"),
         (lambda data: nic_cli.decode(data, crop=(0, 0, 9)), ValueError, "x, y, width and height"),
+        (lambda data: nic_cli.decode(data, crop="0,0,9,9"), TypeError, "x, y, width and height"),
         (lambda data: nic_cli.decode(data, crop=(0, 0, 9, 9.0)), TypeError, "height is 9.0"),
         (lambda data: nic_cli.decode(data, scale="1/3"), ValueError, "1, 1/2, 1/4, 1/8"),
         (lambda data: nic_cli.decode(data, scale=0.5), TypeError, "scale is 0.5"),

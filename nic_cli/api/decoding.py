@@ -50,8 +50,10 @@ def decode(
     with opened(data) as nic:
         view = nic
         if crop is not None:
-            if not isinstance(crop, tuple | list) or len(crop) != 4:
-                with Call():
-                    raise WrongValue(f"crop is {crop!r}: it takes x, y, width and height")
+            said = f"crop is {crop!r}: it takes x, y, width and height in whole pixels"
+            if not isinstance(crop, tuple | list):
+                raise WrongType(said)
+            if len(crop) != 4:
+                raise WrongValue(said)
             view = nic.crop(*crop)
         return view.scale(scale).decode(b, model=model, device=device, max_pixels=max_pixels)
