@@ -1,79 +1,108 @@
-"""nic: a neural image codec for the command line.
+"""nic: a neural image codec for the command line, and for Python.
 
     import nic_cli
-    data = nic_cli.encode(image, q=2.0, b=0.75)    # PIL.Image, numpy [H, W, C] or path -> bytes
-    image = nic_cli.decode(data)                   # bytes, path or file object -> PIL.Image
-    header = nic_cli.info(data)                    # frozen dataclass; nothing heavy is imported
+    data = nic_cli.encode("photo.png", q=2.0, b=0.75)   # a path, bytes, file, PIL image or array -> bytes
+    image = nic_cli.decode(data)                        # a path, bytes or file -> PIL.Image
+    with nic_cli.open("map.nic") as nic:                # its header; nothing is decoded
+        part = nic.crop(0, 0, 512, 512).decode(b=0)     # what this part needs is read
+    nic_cli.info(data).size                             # a header and more; nothing heavy is imported
 
-Importing this package imports neither torch nor numpy; the calls do what they need.
+Importing this package imports neither torch nor numpy; the calls do what they need. Errors are a NicError of
+some kind, also a TypeError or ValueError where Python would raise these; what could not be kept of a picture
+is told by a NicWarning.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from numbers import Integral, Real
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Union
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, Union
 
-from nic_cli.errors import NicError, UsageError
+from nic_cli.api.given import HasArray, HasInterface, Readable
+from nic_cli.api.info import Info, Metadata
+from nic_cli.api.nic_file import NicFile
+from nic_cli.errors import NicError, NicWarning
 from nic_cli.types import Header
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from nic_cli.types import Container
-
-Source = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", BinaryIO]
-"""A `.nic` file: its bytes, its path, or a binary file object."""
+Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Readable]
+"""A file: its path, its bytes, or a binary file object, of which only `read` is needed."""
 
 __version__ = "0.1.0"
-__all__ = ["Header", "NicError", "__version__", "decode", "encode", "info"]
+__all__ = [
+    "Header",
+    "Info",
+    "Metadata",
+    "NicError",
+    "NicFile",
+    "NicWarning",
+    "Source",
+    "__version__",
+    "decode",
+    "encode",
+    "info",
+    "open",
+]
 
 
 def encode(
-    image: Image | str | os.PathLike[str] | Any,
+    image: Source | Image | HasInterface | HasArray,
     *,
     q: float | None = None,
     b: float = 0.75,
-    target_bytes: int | None = None,
+    bpp: float | None = None,
+    target_size: int | str | None = None,
     effort: int = 1,
     tile: int = 1024,
     preview: bool = False,
-    model: str | None = None,
+    strip: str | Iterable[str] = (),
+    frame: int | None = None,
+    max_pixels: int | None = None,
+    hdr: Literal["plain", "keep"] = "plain",
+    accept_truncated: bool = False,
+    model: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    target_bytes: int | None = None,
 ) -> bytes:
-    """Encode a PIL image, an array [H, W] or [H, W, 1..4] of uint8 or uint16, or a picture file to `.nic`.
+    """Encode a picture to the bytes of a `.nic` file, the same as `nic encode` writes.
 
-    image: a path is a str or a Path; of the file itself all is kept that the command keeps.
-    q: rate, 0..6 (None: 2). b: realism that the file is made for, 0..1. target_bytes: search the q of the
-    largest file up to this size instead. effort: 0..9, from 2 on a smaller file of the same quality is looked
-    for, the longer the higher. preview: put a small WebP of it into the file. model: a name of
-    `nic models list`, or a folder. Of an animation or several pages, seek to one and give `image.copy()`.
-    Raises NicError and its kinds.
+    image: a picture file by its path, its bytes or a binary file object; a PIL image; or an array, [H, W] or
+    [H, W, 1..4] of uint8 or uint16 in sRGB: grey, grey and alpha, RGB, RGBA.
+    q: rate, 0 (smallest) to 6; None: 2. bpp: the q that gives at most so many bits a pixel. target_size: that
+    which gives a file of at most so many bytes, 40000 or "40kB". One of these three.
+    b: realism that the file is made for, 0 (most faithful) to 1; it can be chosen again at decoding.
+    effort: 0..9, from 2 on a smaller file of the same quality is looked for, the longer the higher.
+    tile: pixels a side, a multiple of 64 to 2048; smaller ones make parts cheaper. preview: put a small WebP
+    into the file. strip: metadata to be left out, such as "gps" or ("exif", "xmp"), or "all".
+    frame: which one of an animation or of pages, from 1. max_pixels: refuse larger ones before they are
+    read. hdr: "keep" leaves PQ and HLG as they are. accept_truncated: take what there is of a file cut short.
+    model: a name of `nic models list`, or a folder. device: auto, cpu, cuda or mps. target_bytes: the old
+    name of target_size.
+
+    Raises NicError and its kinds; gives a NicWarning for each thing that is not kept.
     """
-    from nic_cli import codec
-    from nic_cli.container import file
-    from nic_cli.image.preview import with_preview
-    from nic_cli.image.reading import from_array, from_pil, read
-    from nic_cli.zoo.load import shared
+    from nic_cli.api import encoding
 
-    _check_numbers(q=q, b=b, target_bytes=target_bytes, effort=effort, tile=tile)
-    if isinstance(image, (str, os.PathLike)):
-        picture = read(_path(image), os.fsdecode(image))
-    elif hasattr(image, "dtype"):
-        picture = from_array(image)
-    elif hasattr(image, "getbands"):
-        picture = from_pil(image)
-    else:
-        raise UsageError(f"a picture is a PIL image, an array or a path, not {type(image).__name__}")
-    picture = with_preview(picture) if preview else picture
-    with _memory():
-        made = codec.encode(
-            picture, shared(model, device), q=q, b=b, tile=tile, target_bytes=target_bytes, effort=effort
-        )
-        return file.pack(made)
+    return encoding.encode(
+        image,
+        q=q,
+        b=b,
+        bpp=bpp,
+        target_size=target_size,
+        target_bytes=target_bytes,
+        effort=effort,
+        tile=tile,
+        preview=preview,
+        strip=strip,
+        frame=frame,
+        max_pixels=max_pixels,
+        hdr=hdr,
+        accept_truncated=accept_truncated,
+        model=model,
+        device=device,
+    )
 
 
 def decode(
@@ -81,85 +110,42 @@ def decode(
     *,
     b: float | None = None,
     crop: tuple[int, int, int, int] | None = None,
-    scale: int = 1,
-    model: str | None = None,
+    scale: int | str = 1,
+    model: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    max_pixels: int | None = None,
 ) -> Image:
-    """Decode a `.nic` file, its bytes, its path or a binary file object, to a PIL image.
+    """Decode a `.nic` file, by its path, its bytes or a binary file object, to a PIL image.
 
     b: realism, 0..1; None for the one that the file asks for. crop: x, y, width and height of a part, in
     pixels of the whole; of a seekable file only what it needs is read. scale: 1, 2, 4 or 8 times smaller
-    along each side. model: None for the one that the file names or, where that is not known here, NIC_MODEL
-    of the environment. Raises NicError and its kinds.
+    along each side, or "1/2", "1/4", "1/8". max_pixels: refuse what would have more; None: 2^28.
+    model: None for the one that the file names or, where that is not known here, NIC_MODEL
+    of the environment. device: auto, cpu, cuda or mps.
+
+    Raises NicError and its kinds; gives a NicWarning for what a PIL image cannot hold.
     """
-    _check_numbers(b=b, scale=scale)
-    from nic_cli import codec
-    from nic_cli.image.writing import to_pil
-    from nic_cli.types import Region
-    from nic_cli.zoo.find import names_for
-    from nic_cli.zoo.load import shared
+    from nic_cli.api import decoding
 
-    container = _container(data, whole=crop is None)
-    named = [model] if model else [*names_for(container.header), os.environ.get("NIC_MODEL")]
-    if crop is not None and (len(crop) != 4 or not all(isinstance(side, Integral) for side in crop)):
-        raise UsageError(f"crop is {crop!r}: it takes x, y, width and height in whole pixels")
-    region = None if crop is None else Region(*map(int, crop))
-    with _memory():
-        return to_pil(codec.decode(container, shared(named[0], device), b=b, region=region, scale=scale))
+    return decoding.decode(
+        data, b=b, crop=crop, scale=scale, model=model, device=device, max_pixels=max_pixels
+    )
 
 
-def info(data: Source) -> Header:
+def info(data: Source) -> Info:
     """What a `.nic` file says of itself, its checksums checked. Raises FormatError and its kinds."""
-    return _container(data, whole=True).header
+    from nic_cli.api import decoding
+
+    return decoding.info(data)
 
 
-def _container(data: Source, *, whole: bool) -> Container:
-    from nic_cli import bounded
-    from nic_cli.container import file, incoming
-    from nic_cli.limits import MAX_FILE
+def open(data: Source) -> NicFile:
+    """Open a `.nic` file, by its path, its bytes or a binary file object, and read its header.
 
-    if isinstance(data, (str, os.PathLike)):
-        try:
-            stream = _path(data).open("rb")
-            if not whole:
-                return file.unpack_lazily(stream, owned=True)
-            with stream:
-                return file.unpack(incoming.read(stream))
-        except OSError as error:
-            raise NicError(f"{os.fsdecode(data)}: {error.strerror or error}") from error
-    if isinstance(data, (bytes, bytearray, memoryview)):
-        return file.unpack(bytes(data))
-    if not isinstance(data.read(0) if hasattr(data, "read") else None, bytes):
-        raise UsageError(f"a .nic file is bytes, a path or a binary file object, not {type(data).__name__}")
-    if whole or not data.seekable():
-        return file.unpack(bounded.read(data, MAX_FILE))
-    return file.unpack_lazily(data)
+    Nothing is decoded before `decode`, `to_array` or `thumbnail` of what this gives, or of a part of it:
+    nic_cli.open("map.nic").crop(0, 0, 512, 512).scale("1/2").decode(). A file object stays open, and must
+    for as long as it is decoded from. Raises NicError and its kinds.
+    """
+    from nic_cli.api import decoding
 
-
-@contextmanager
-def _memory() -> Iterator[None]:
-    """Have lack of memory, which libraries tell in their own ways, be one of our errors."""
-    try:
-        yield
-    except NicError:
-        raise
-    except Exception as error:
-        from nic_cli import memory
-
-        if not memory.is_out_of_memory(error):
-            raise
-        raise NicError(memory.shortage()) from error
-
-
-def _path(name: str | os.PathLike[str]) -> Path:
-    if not os.fsdecode(name) or "\0" in os.fsdecode(name):
-        raise UsageError(f"no file has the name {os.fsdecode(name)!r}")
-    return Path(name)
-
-
-def _check_numbers(**given: object) -> None:
-    """Raise UsageError for what is no number, or no whole one where only those have a meaning."""
-    for name, value in given.items():
-        whole = name not in ("q", "b")
-        if value is not None and not isinstance(value, Integral if whole else Real):
-            raise UsageError(f"{name} is {value!r}: it takes {'whole numbers' if whole else 'numbers'}")
+    return decoding.opened(data)

@@ -102,10 +102,11 @@ def decode(
     b: float | None = None,
     region: Region | None = None,
     scale: int = 1,
-    progress: Progress | None = None,
+    divisor: int = 1,
+    most: int = HELD,
 ) -> Picture:
-    """Decode, into memory, what `stream` gives row by row; it raises the same."""
-    return held(stream(container, model, b=b, region=region, scale=scale, most=HELD, progress=progress))
+    """Decode, into memory, what `stream` gives row by row; it takes and raises the same."""
+    return held(stream(container, model, b=b, region=region, scale=scale, divisor=divisor, most=most))
 
 
 def held(picture: Picture) -> Picture:

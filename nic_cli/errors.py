@@ -2,6 +2,8 @@
 
     NicError                 1   a failure with no code of its own
     ├── UsageError           2   a value out of range, two inputs that map to one output
+    │   ├── WrongType        2   from Python: also a TypeError
+    │   └── WrongValue       2   from Python: also a ValueError
     ├── PictureError         3   the input is not a picture we can read
     ├── FormatError          3   not a .nic file, or one that cannot be trusted
     │   ├── DamagedFile      3   truncated, a checksum that differs, a field out of range
@@ -26,6 +28,14 @@ class UsageError(NicError):
     """The command was asked for something it cannot mean."""
 
     code = 2
+
+
+class WrongType(UsageError, TypeError):
+    """Python code gave something of a kind that is not taken."""
+
+
+class WrongValue(UsageError, ValueError):
+    """Python code gave a value that is out of range, or that goes with no other."""
 
 
 class PictureError(NicError):
@@ -58,3 +68,7 @@ class OutputExists(NicError):
     """The output file exists already."""
 
     code = 5
+
+
+class NicWarning(UserWarning):
+    """What could not be kept of a picture, or was done in another way than asked, told to Python code."""

@@ -18,6 +18,8 @@ MAX_FILE = 1 << 30
 """Bytes of a `.nic` file: far above any picture that a header may declare; ends endless streams."""
 SIDE = 1 << 20
 """Pixels along a side: the most that the container can declare."""
+MAX_BPP = 64.0
+"""Bits a pixel that may be asked for: four channels of 16 bits; no file needs more."""
 SEARCH_STEPS = (0, 0, 15, 25, 40, 60, 100, 160, 300, 500)
 """Steps of the search for better latents, by effort."""
 

@@ -15,12 +15,12 @@ from typing import IO, Any, BinaryIO, cast
 from PIL import Image, ImageFile
 
 import nic_cli
-from nic_cli import bounded
+from nic_cli import bounded, facts
+from nic_cli.api.call import silently
 from nic_cli.container import file, layout
 from nic_cli.container.layout import SIGNATURE
 from nic_cli.errors import NicError, UsageError
 from nic_cli.limits import MAX_FILE
-from nic_cli.types import Header
 
 FORMAT = "NIC"
 SAID = (
@@ -29,8 +29,9 @@ SAID = (
     ("xmp", layout.XMP, b""),
 )
 """Metadata: the key in `info`, the chunk, and what Pillow wants before it."""
-WISHES = ("q", "b", "target_bytes", "effort", "tile", "preview", "model", "device")
-"""What `save` hands on to `nic_cli.encode`."""
+WISHES = ["q", "b", "bpp", "target_size", "target_bytes", "effort", "tile", "preview", "strip", "max_pixels"]
+WISHES += ["hdr", "model", "device"]
+"""What `save` hands on to `nic_cli.encode`, which may give notices as Python's warnings."""
 
 
 class NicImageFile(ImageFile.ImageFile):
@@ -48,7 +49,7 @@ class NicImageFile(ImageFile.ImageFile):
             raise SyntaxError(str(error)) from error  # for Pillow to ask its other plugins
         found = {chunk.kind: chunk.data for chunk in chunks}
         self._size = header.width, header.height
-        self._mode = _mode(header, alpha=layout.ALPHA in found)
+        self._mode = facts.mode(header, alpha=layout.ALPHA in found)
         self.info.update({key: head + found[kind] for key, kind, head in SAID if kind in found})
         self.info.update(q=header.q, b=header.b, model=header.model)
         self._scale = 1
@@ -75,7 +76,8 @@ class NicImageFile(ImageFile.ImageFile):
         """Decode, the first time. Raises OSError: damaged, or made with a model that is not here."""
         if self._scale:
             try:
-                image = nic_cli.decode(self._bytes(), scale=self._scale)
+                with silently():  # Pillow says nothing of what it rounds either
+                    image = nic_cli.decode(self._bytes(), scale=self._scale)
             except NicError as error:
                 raise OSError(str(error)) from error
             self.im, self._mode, self._size = image.im, image.mode, image.size
@@ -115,13 +117,6 @@ def register() -> None:
 
 def _accept(prefix: bytes) -> bool:
     return prefix.startswith(SIGNATURE)
-
-
-def _mode(header: Header, *, alpha: bool) -> str:
-    """The mode that the picture will have; Pillow has no 16 bits for colour or alpha."""
-    if alpha or header.channels == 3:
-        return {1: "L", 3: "RGB"}[header.channels] + "A" * alpha
-    return "I;16" if header.bit_depth == 16 else "L"
 
 
 def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:

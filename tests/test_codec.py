@@ -243,8 +243,6 @@ def test_python_takes_paths_and_anything_of_bytes(tmp_path):
     [
         lambda data: nic_cli.info("a\0b"),
         lambda data: nic_cli.encode("a\0.png"),
-        lambda data: nic_cli.encode(b"bytes"),
-        lambda data: nic_cli.encode(io.BytesIO(b"bytes")),
         lambda data: nic_cli.encode(None),
         lambda data: nic_cli.info(None),
         lambda data: nic_cli.info(io.StringIO("text")),

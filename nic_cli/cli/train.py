@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from nic_cli import units
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.errors import UsageError
-from nic_cli.terminal import units
 from nic_cli.terminal.console import Console
 
 EXAMPLES = (

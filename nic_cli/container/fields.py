@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import BinaryIO
 from zlib import crc32
@@ -28,13 +29,13 @@ def pack_varint(value: int) -> bytes:
 class Stream:
     """The bytes of a seekable stream from where it stands on, each slice read when it is asked for.
 
-    owned: the stream is closed when nobody has these bytes any more.
+    Threads may ask at once. owned: the stream is closed when nobody has these bytes any more.
     """
 
     def __init__(self, stream: BinaryIO, *, owned: bool = False) -> None:
         if owned:
             weakref.finalize(self, stream.close)
-        self._stream, self._start = stream, stream.tell()
+        self._stream, self._start, self._one_at_a_time = stream, stream.tell(), threading.Lock()
         self._size = stream.seek(0, 2) - self._start
 
     def __len__(self) -> int:
@@ -43,8 +44,9 @@ class Stream:
     def __getitem__(self, part: slice) -> bytes:
         """The bytes of a slice without a step."""
         start, end, _ = part.indices(self._size)
-        self._stream.seek(self._start + start)
-        return self._stream.read(max(0, end - start))
+        with self._one_at_a_time:
+            self._stream.seek(self._start + start)
+            return self._stream.read(max(0, end - start))
 
 
 Data = bytes | Stream

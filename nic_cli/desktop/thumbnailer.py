@@ -40,6 +40,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 def thumbnail(path: Path, size: int) -> bytes:
     """Make a PNG of the picture, at most `size` pixels a side. Raises OSError, NicError."""
     import nic_cli
+    from nic_cli.api.call import silently
     from nic_cli.container import file, incoming, layout
     from nic_cli.image.opening import refusing
     from nic_cli.image.preview import open_preview
@@ -51,7 +52,8 @@ def thumbnail(path: Path, size: int) -> bytes:
             stream.seek(0)
             longest = max(header.width, header.height)
             scale = next((scale for scale in (8, 4, 2) if scale * size <= longest), 1)
-            image = nic_cli.decode(stream, scale=scale)
+            with silently():
+                image = nic_cli.decode(stream, scale=scale)
         else:
             image = open_preview(preview)
     made = io.BytesIO()

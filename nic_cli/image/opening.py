@@ -25,9 +25,8 @@ READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "QOI
 MAX_ITEM = 1 << 24
 """Bytes of one item of metadata; what the container holds in one chunk."""
 
-_globals = threading.RLock()
+one_at_a_time = threading.RLock()  # held by whoever changes what is the whole process's, and to warn
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints go to standard error
-
 
 TAKEN = ", or take what there is with --accept-truncated"
 """Ends the line about a picture that is cut short."""
@@ -109,7 +108,7 @@ def quietly(name: str, warn: Warn) -> Iterator[None]:
         if threading.get_ident() == mine:
             caught[" ".join(str(message).split())] = None
 
-    with _globals, warnings.catch_warnings():
+    with one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = keep  # type: ignore[assignment]  # put back with the filters
         yield
@@ -120,7 +119,7 @@ def quietly(name: str, warn: Warn) -> Iterator[None]:
 @contextmanager
 def accepting_truncated() -> Iterator[None]:
     """Have Pillow take what there is of files cut short: of the whole process, so one thread at a time."""
-    with _globals:
+    with one_at_a_time:
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
         try:
             yield

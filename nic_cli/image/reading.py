@@ -196,7 +196,7 @@ def _unnarrowed(image: Image.Image, stream: BinaryIO | None, name: str) -> Pixel
     return read_deep(stream, again(), again, name)
 
 
-def from_array(array: Any) -> Picture:
+def from_array(array: Any, *, warn: Warn = silent) -> Picture:
     """Take the picture from uint8 or uint16 [H, W] or [H, W, C]: C = 1 grey, 2 with alpha, 3 RGB, 4 RGBA.
 
     Values are sRGB. Raises UsageError for other types and shapes.
@@ -211,7 +211,7 @@ def from_array(array: Any) -> Picture:
     except PictureError as error:
         raise UsageError(str(error)) from error
     pixels, alpha = modes.split(np.array(values, dtype=values.dtype.newbyteorder("=")))
-    return value_range.stretched(Picture(pixels, alpha), "the array", silent)
+    return value_range.stretched(Picture(pixels, alpha), "the array", warn)
 
 
 @dataclass(frozen=True, slots=True)

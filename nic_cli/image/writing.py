@@ -92,6 +92,7 @@ def _name_left_out(said: Metadata, format: str, warn: Warn) -> None:
     """One notice of all that the format has no place for."""
     names = side_output.left_out(gathered.side_of(said), format, said.exif)
     names += ["EXIF"] * (format == "ppm" and bool(said.exif)) + ["XMP"] * (format == "ppm" and bool(said.xmp))
+    names += ["HDR code"] * (format == "pil" and bool(said.cicp))
     names += ["HDR gain map"] * (format != "jpeg" and bool(said.gain_map))
     if names:
         warn(f"{format.upper()} has no place for: {', '.join(names)}")
@@ -121,7 +122,7 @@ def _check(picture: Picture, format: str, by_rows: bool) -> None:
 
 
 def to_pil(picture: Picture, *, warn: Warn = silent) -> Image.Image:
-    """Return a Pillow image with ICC, EXIF and XMP in its `info`.
+    """Return a Pillow image with ICC, EXIF, XMP and the resolution in its `info`.
 
     16-bit grey becomes mode I;16; Pillow has no 16-bit colour or alpha, so these are rounded to 8 bit, from
     whatever range they have.
@@ -129,13 +130,24 @@ def to_pil(picture: Picture, *, warn: Warn = silent) -> Image.Image:
     picture = _in_own_space(picture, warn)
     if picture.channels == 1 and picture.alpha is None and picture.top < 65535:
         picture = value_range.narrowed(picture)
-    if picture.channels == 3 or picture.alpha is not None:
+    if picture.bit_depth == 16 and (picture.channels == 3 or picture.alpha is not None):
+        warn("PIL has 8 bits of the 16 that the picture has: nic_cli.open(...).to_array() gives them")
         picture = _in_8_bit(picture)
     image = Image.fromarray(modes.join(picture.pixels[: picture.height], picture.alpha))
     said = picture.metadata
-    known = {"icc_profile": said.icc, "exif": PREFIX + said.exif if said.exif else b"", "xmp": said.xmp}
+    _name_left_out(said, "pil", warn)
+    known: dict[str, Any] = {"icc_profile": said.icc, "exif": PREFIX * bool(said.exif) + said.exif}
+    known |= {"xmp": said.xmp, **side_output.pil_info(said.resolution)}
     image.info.update({key: data for key, data in known.items() if data})
     return image
+
+
+def to_array(picture: Picture, *, warn: Warn = silent) -> PixelArray:
+    """Return [H, W] or [H, W, 2..4] of the picture's own depth, in the space of its profile, else in sRGB."""
+    picture = _in_own_space(picture, warn)
+    if picture.top < 65535:
+        picture = value_range.narrowed(picture)
+    return modes.join(picture.pixels[: picture.height], picture.alpha)
 
 
 def _in_own_space(picture: Picture, warn: Warn) -> Picture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nic_cli import memory
+from nic_cli import facts
 from nic_cli.container import file, incoming, layout
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs import outputs, streams
@@ -15,7 +15,6 @@ from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.file_table import table
 from nic_cli.types import Container
-from nic_cli.zoo.registry import EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,6 @@ class MetadataSizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
-    """The file that a picture was read from: its name, or "", and its format."""
-
-    name: str
-    format: str
-
-
-@dataclass(frozen=True, slots=True)
 class Info:
     """The JSON object of a file. tile: side in pixels. overhead_bytes: what is neither payload nor chunk.
 
@@ -74,7 +65,7 @@ class Info:
     overhead_bytes: int
     decode_memory_bytes: int | None
     metadata: MetadataSizes
-    original: Original | None
+    original: facts.Original | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +101,10 @@ def describe(container: Container, n_bytes: int, name: str = STREAM) -> Info:
         bytes=n_bytes,
         bpp=round(8 * n_bytes / (header.width * header.height), 6),
         overhead_bytes=file.overhead(container),
-        decode_memory_bytes=_memory(container),
+        decode_memory_bytes=facts.decoding_memory(header, alpha=facts.has_alpha(container.chunks)),
         metadata=MetadataSizes(*(sizes.get(kind, 0) for kind in _KINDS)),
-        original=_original(container),
+        original=facts.original(container.chunks),
     )
-
-
-def _memory(container: Container) -> int | None:
-    header = container.header
-    if header.model not in EMBEDDED:
-        return None
-    planes = header.channels + any(chunk.kind == layout.ALPHA for chunk in container.chunks)
-    return memory.for_coding(header.width, header.height, planes * header.bit_depth // 8)
-
-
-def _original(container: Container) -> Original | None:
-    found = next((chunk.data for chunk in container.chunks if chunk.kind == layout.ORIGIN), None)
-    if found is None:
-        return None
-    format, _, name = found.decode("utf-8", "replace").partition("\0")
-    return Original(name, format)
 
 
 def extracting(jobs: list[Job], preview: str, run_options: RunOptions) -> list[Job]:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nic_cli import units
 from nic_cli.errors import UsageError
 from nic_cli.jobs.settings import Settings
-from nic_cli.terminal import units
+from nic_cli.limits import MAX_BPP
 from nic_cli.tiles.grid import Grid
 from nic_cli.types import Header, Region
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
 STRIPPABLE = ("all", "gps", "exif", "xmp", "icc", "gainmap", "iptc", "text", "geo", "resolution", "name")
-MAX_BPP = 64.0  # four channels of 16 bits: no file needs more
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 from nic_cli import bounded
 from nic_cli.errors import UsageError
 from nic_cli.limits import SEARCH_STEPS
-from nic_cli.terminal.units import parse_tile
+from nic_cli.units import parse_tile
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 COLORS = ("auto", "always", "never")

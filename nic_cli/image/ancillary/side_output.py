@@ -47,6 +47,13 @@ def unpack_resolution(data: bytes) -> Resolution:
     return Resolution(data[0], Fraction(*numbers[:2]), Fraction(*numbers[-2:]))
 
 
+def pil_info(resolution: bytes) -> dict[str, tuple[float, float]]:
+    """What the `info` of a Pillow image says of this chunk: dpi, of one that names a unit."""
+    unit, x, y = unpack_resolution(resolution) if resolution else (ASPECT, Fraction(), Fraction())
+    factor = _PER_METRE.get(unit, Fraction()) / _PER_METRE[INCH]
+    return {"dpi": (float(x * factor), float(y * factor))} if factor else {}
+
+
 def unpack_texts(data: bytes) -> list[tuple[str, str]]:
     """Return keywords and texts of a chunk. Raises DamagedFile."""
     found, at = list[tuple[str, str]](), 0
@@ -193,13 +200,15 @@ def _description(side: SideData, exif: bytes) -> bytes:
 
 
 def left_out(side: SideData, format: str, exif: bytes = b"") -> list[str]:
-    """Return names of what png, jpeg, webp, tiff or ppm has no place for. exif: bare, as in `png_chunks`."""
+    """Return names of what png, jpeg, webp, tiff, ppm or pil has no place for. exif: as in `png_chunks`."""
     texts, resolution = bool(side.texts), bool(side.resolution)
     if format in _DENSITIES:
         resolution = resolution and not _density(side, exif, format)
         texts = format == "jpeg" and any(len(text) > MAX_DATA for text in _comments(side))
     elif format == "tiff":
         resolution, texts = False, len(_texts(side)) > bool(_description(side, exif))
+    elif format == "pil":
+        resolution = resolution and not pil_info(side.resolution)
     iptc = bool(side.iptc) and format not in ("jpeg", "tiff")
     geo = bool(side.geo) and format != "tiff"
     found = {"resolution": resolution, "texts": texts, "IPTC data": iptc, "GeoTIFF tags": geo}

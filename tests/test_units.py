@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nic_cli.terminal.units import parse_bytes, parse_seconds, parse_tile
+from nic_cli.units import parse_bytes, parse_seconds, parse_tile
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The Python API behind the calls of `nic_cli`, which says what each takes."""
