@@ -48,5 +48,5 @@ def summary(recipe: Recipe, origin: Origin) -> str:
     start = origin.config.name
     said = f"training {name} from {start} (id {origin.id.hex()}): {phases}"
     if keeps_id(recipe, origin):
-        return f"{said}; the id stays, so {name} decodes the files of {start}"
-    return f"{said}; the id will be a new one, so {name} does not decode the files of {start}"
+        return f"{said}; the id stays: files of {start} decode with it"
+    return f"{said}; its id will be a new one: files of {start} do not decode with it"
