@@ -164,7 +164,7 @@ def bench(
     def opened(path: Path) -> Picture:
         return read(path, path.name)
 
-    with console.progress("kilopixels through a codec") as bar:
+    with console.progress("comparing codecs", in_percent=True) as bar:
         result = command.run(
             folder,
             paths,

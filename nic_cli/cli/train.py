@@ -12,7 +12,7 @@ from nic_cli import units
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.errors import UsageError
-from nic_cli.terminal.console import Console
+from nic_cli.terminal.console import Console, complain
 
 EXAMPLES = (
     (
@@ -64,6 +64,15 @@ class Training:
             help="Model to start from. Default: what the recipe says.",
         ),
     ] = None
+    name: Annotated[
+        str | None,
+        declaring.value(
+            "--name",
+            metavar="NAME",
+            panel=OUTPUT,
+            help="Name of the model. Default: what the recipe says, with the date where that is another's.",
+        ),
+    ] = None
     limit: Annotated[
         str | None,
         declaring.value(
@@ -78,7 +87,8 @@ class Training:
         declaring.flag(
             "--dry-run",
             panel=OUTPUT,
-            help="Two steps of every phase, one validation, one save, and out; nothing is kept.",
+            help="Check all that it needs, then two steps of every phase, one validation, one save; "
+            "nothing is kept.",
         ),
     ] = False
     force: Annotated[
@@ -106,22 +116,29 @@ def train(
     console, chosen = Console(quiet=bystanding.quiet), bystanding.settings()
     seconds = None if training.limit is None else _seconds(training.limit)
     from nic_cli.train.command import run
+    from nic_cli.train.start.readiness import NotReady
     from nic_cli.zoo.load import chosen as device_of
 
-    with console.progress("thousandths of the training") as bar:
-        finished = run(
-            recipe,
-            data=training.data or [],
-            resume=training.resume,
-            init=training.init,
-            seconds=seconds,
-            dry_run=training.dry_run,
-            work=training.work,
-            force=training.force,
-            device=device_of(chosen.device),
-            say=console.say,
-            progress=bar,
-        )
+    try:
+        with console.progress("training", in_percent=True) as bar:
+            finished = run(
+                recipe,
+                data=training.data or [],
+                resume=training.resume,
+                init=training.init,
+                seconds=seconds,
+                dry_run=training.dry_run,
+                work=training.work,
+                name=training.name,
+                force=training.force,
+                device=device_of(chosen.device),
+                say=console.say,
+                progress=bar,
+            )
+    except NotReady as error:  # a line for each thing that is missing
+        for line in error.lines:
+            complain(line)
+        return error.code
     return 0 if finished else INTERRUPTED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from nic_cli.jobs import pull_report
 from nic_cli.jobs.outcome import Stop
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
+from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 from nic_cli.types import Header
 from nic_cli.zoo.find import names_for
@@ -76,13 +78,18 @@ class Models:
             names = names_for(header)
         except ModelError as error:  # known, but not here; the model of the settings may be a copy
             absent = error
-        for name in [*names, *([self._settings.model] if self._settings.model else [])]:
+        chosen = self._settings.model
+        for name in [*names, *([chosen] if chosen else [])]:
             model = self._load(name)
             if model.id == header.model_id:
                 return model
+        asked = f"encoded with model {header.model} (id {header.model_id.hex()})"
+        if chosen is not None and absent is None:
+            source = "NIC_MODEL" if os.environ.get("NIC_MODEL") else "config.toml"
+            said = f"{asked}, but {printable(chosen)}, which {source} names, has id {model.id.hex()}"
+            raise ModelError(f"{said}: name the folder of the model that wrote the file")
         raise absent or ModelError(
-            f"encoded with model {header.model} (id {header.model_id.hex()}), which is not here: "
-            "set NIC_MODEL to its folder, or use the nic that wrote the file"
+            f"{asked}, which is not here: set NIC_MODEL to its folder, or use the nic that wrote the file"
         )
 
     def _load(self, name: str | None) -> Model:

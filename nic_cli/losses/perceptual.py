@@ -145,7 +145,9 @@ def packaged(network: str) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file or a state dict; UsageError if it is neither."""
+    """Tensors of a safetensors file or a state dict; UsageError if it is neither, or not there."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file of weights: check the path, or name one that is here")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

@@ -111,11 +111,12 @@ class Console:
         if self.json:
             write_out(json.dumps(asdict(item)).encode("ascii") + b"\n")
 
-    def progress(self, what: str, total: int = 0) -> Progress:
-        """Make the bar for work of `total` steps; 0 if that is told later."""
+    def progress(self, what: str, total: int = 0, *, in_percent: bool = False) -> Progress:
+        """Make the bar for work of `total` steps; 0 if that is told later. in_percent: steps say little."""
         from nic_cli.terminal.progress import Progress
 
-        return Progress(what, total, enabled=not self.quiet and _is_terminal(sys.stderr))
+        enabled = not self.quiet and _is_terminal(sys.stderr)
+        return Progress(what, total, enabled=enabled, in_percent=in_percent)
 
     def working_on(self, text: str) -> AbstractContextManager[None]:
         """Say what is worked on, as long as there is nothing else to see."""

@@ -17,10 +17,14 @@ PATIENCE = 1.0  # seconds before a bar is worth a look
 
 
 class Progress:
-    """A bar on standard error: enter it, then call it with (steps done, steps in all)."""
+    """A bar on standard error: enter it, then call it with (steps done, steps in all).
 
-    def __init__(self, what: str, total: int, *, enabled: bool) -> None:
+    in_percent: it shows their share in place of their numbers.
+    """
+
+    def __init__(self, what: str, total: int, *, enabled: bool, in_percent: bool = False) -> None:
         self._what, self._total, self._enabled = what, total, enabled
+        self._in_percent = in_percent
         self._started = 0.0
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -30,14 +34,14 @@ class Progress:
         self._started = time.monotonic()
         return self
 
-    def __call__(self, done: int, total: int | None = None) -> None:
-        """Move the bar; show it if the work has gone on for long and is not at its end."""
-        self._total = total or self._total
+    def __call__(self, done: int, total: int | None = None, what: str | None = None) -> None:
+        """Move the bar; show it if the work has gone on for long and is not at its end. what: is done now."""
+        self._total, self._what = total or self._total, what or self._what
         late = time.monotonic() - self._started > PATIENCE
         if self._bar is None and self._enabled and late and done < self._total > 1:
             self._show()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=self._total)
+            self._bar.update(self._task, completed=done, total=self._total, description=self._what)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -49,13 +53,19 @@ class Progress:
     def _show(self) -> None:
         waiting.clear()
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as Bar
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn() if self._in_percent else MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),
         )
         # Standard output may carry data: rich must not put itself in its way.

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nic_cli.errors import UsageError
 from nic_cli.losses.distortion import interpolated
+from nic_cli.losses.perceptual import read_weights
 from nic_cli.train.critics import CRITICS, make
 from nic_cli.train.distributed import ProcessGroup
 from nic_cli.transform.planes import planes
@@ -91,7 +91,7 @@ class Adversary:
         self.critics = nn.ModuleDict(made).to(team.device)
         self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if given.init:
-            self._load(load_file(Path(given.init)))
+            self._load(read_weights(Path(given.init)))
         for critic in self.critics.values():
             for layer in critic.layers[: given.frozen]:  # type: ignore[index]
                 layer.requires_grad_(False)

@@ -34,6 +34,11 @@ class Clock:
         self.start = time.monotonic()
 
     @property
+    def whole(self) -> float:
+        """The whole run: in steps, or in seconds at the pace of time that is left."""
+        return sum(self.lengths) if self.counting else self.seconds / max(1 - self.begun, 1e-9)
+
+    @property
     def spent(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self.start

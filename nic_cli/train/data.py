@@ -29,11 +29,14 @@ def files(paths: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     found = False
     for path in map(Path, paths):
         if path.suffix == ".tar":
-            with tarfile.open(path) as tar:
-                for member in tar:
-                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                        found = True
-                        yield member.name, tar.extractfile(member).read()  # type: ignore[union-attr]
+            try:
+                with tarfile.open(path) as tar:
+                    for member in tar:
+                        if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                            found = True
+                            yield member.name, tar.extractfile(member).read()  # type: ignore[union-attr]
+            except tarfile.TarError as error:
+                raise UsageError(f"{path}: not a tar file of pictures: {error}") from None
             continue
         inside = sorted(path.rglob("*")) if path.is_dir() else []
         for name in inside:
@@ -101,10 +104,17 @@ class Pool:
             pixels[len(pixels) - at : len(pixels) - at + len(flat)] = flat
         self.pixels, self.device = pixels.to(device), device
 
+    def check(self, side: int) -> None:
+        """Raise UsageError unless some picture is large enough for crops of this side."""
+        if side > self.largest:
+            raise UsageError(
+                f"crops of {side} pixels: the largest picture allows {self.largest}, as shrunk by up to "
+                "[data] shrink: give larger pictures, or a smaller crop and late_crop in [optimiser]"
+            )
+
     def crops(self, batch: int, side: int, random: torch.Generator) -> Tensor:
         """[batch, side, side, 3] uint8, areas evenly covered, mirrored and turned at random."""
-        if side > self.largest:
-            raise UsageError(f"crops of {side} pixels: the largest picture allows {self.largest}")
+        self.check(side)
         fits = (self.height >= side) & (self.width >= side)
         pick = torch.multinomial(self.weight * fits, batch, replacement=True, generator=random)
         draw = torch.rand(4, batch, generator=random, device=self.device)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from nic_cli.entropy.tables import TOTAL, Tables, from_probabilities, gaussian, pack_tables
 from nic_cli.train.data import Pool
 from nic_cli.train.imported_decoder import Imported
-from nic_cli.train.recipe import PARTS, Given, Recipe
+from nic_cli.train.recipe import PARTS, SHOWING, Given, Recipe
 from nic_cli.transform.conditioning import tie
 from nic_cli.transform.config import WORLD
 from nic_cli.transform.native import Native
@@ -22,7 +23,10 @@ from nic_cli.transform.network import Network
 from nic_cli.zoo.load import Model, folder_of
 from nic_cli.zoo.model_folder import Parts, read_folder, write_folder
 
-SHOWING = {"synthesis", "realism"}  # parts that no symbol depends on
+if TYPE_CHECKING:
+    from nic_cli.zoo.research_folder import ResearchParts
+
+TABLED = ("q_top", "scales", "scale_low", "scale_high", "skip")  # what tables are made for
 Counts: TypeAlias = NDArray[np.float64]
 
 CODED_Z = 40  # values of z to each side that have an entry; the rest escape
@@ -42,16 +46,17 @@ def export(
     realism: float = 0.0,
     crops: int = COUNTS,
     tables: Tables | None = None,
+    trained: Iterable[str] = PARTS,
 ) -> None:
     """Write a model folder with these weights.
 
-    realism: the highest b that was trained; all above give what it gives. tables: None for some that are
-    counted on training crops, so many.
+    realism: the highest b that was trained; all above give what it gives, in the parts that were
+    `trained`. tables: None for some that are counted on training crops, so many.
     """
     if isinstance(network, Imported):
         network.export(weights, folder)
         return
-    averaged = _with(network, weights, realism)
+    averaged = _with(network, weights, realism, trained)
     if tables is None:
         tables = coding_tables(averaged, _counts(averaged, pool, crops, realism))
     write_folder(folder, averaged, tables)
@@ -59,14 +64,18 @@ def export(
 
 def kept_tables(recipe: Recipe) -> Tables | None:
     """The tables of the model that is trained on, where only its synthesis is: so its files stay its own."""
-    if (
-        not recipe.init
-        or isinstance(recipe.model, Given)
-        or any(set(phase.train or PARTS) - SHOWING for phase in recipe.phases)
-    ):
+    if not recipe.init or isinstance(recipe.model, Given) or recipe.trained - SHOWING:
         return None
     parts = read_folder(folder_of(recipe.init))
-    return parts.tables if isinstance(parts, Parts) else None
+    return parts.tables if isinstance(parts, Parts) and keeps_id(recipe, parts) else None
+
+
+def keeps_id(recipe: Recipe, parts: Parts | ResearchParts) -> bool:
+    """Whether what comes of the model with these parts decodes its files, and the other way round."""
+    if isinstance(recipe.model, Given) or not isinstance(parts, Parts):
+        return True  # of an imported model the decoder alone is trained
+    same = all(getattr(recipe.model, name) == getattr(parts.config, name) for name in TABLED)
+    return same and not recipe.trained - SHOWING
 
 
 def snapshot(
@@ -76,14 +85,15 @@ def snapshot(
     *,
     realism: float = 0.0,
     tables: Tables | None = None,
+    trained: Iterable[str] = PARTS,
 ) -> Model:
     """A model ready to code with these weights, in memory, to measure real files while training.
 
-    tables: None for the distributions that training assumes.
+    tables: None for the distributions that training assumes. trained: as of `export`.
     """
     if isinstance(network, Imported):
         return network.snapshot(weights, device)
-    averaged = _with(network, weights, realism).cpu()
+    averaged = _with(network, weights, realism, trained).cpu()
     tables = coding_tables(averaged) if tables is None else tables
     integers = averaged.scales.integers()
     return Model(
@@ -96,14 +106,21 @@ def snapshot(
     )
 
 
-def _with(network: Network, weights: dict[str, Tensor], realism: float) -> Network:
+def _with(network: Network, weights: dict[str, Tensor], realism: float, trained: Iterable[str]) -> Network:
     """A copy of the network with other weights, in the precision that ships."""
     averaged = copy.deepcopy(network)
     with torch.no_grad():
         for name, p in averaged.named_parameters():
             p.copy_(weights[name] if name.startswith("scales.") else weights[name].half())
-    tie(averaged, realism)
+    tied(averaged, realism, trained)
     return averaged
+
+
+def tied(network: Network | Imported, top: float, parts: Iterable[str]) -> None:
+    """`tie` in the parts that are trained: what others make of higher realisms stays."""
+    for part in parts:
+        if hasattr(network, part):
+            tie(getattr(network, part), top)
 
 
 def coding_tables(network: Network, counts: Counts | None = None) -> Tables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,14 @@ class Journal:
             self.board.flush()
 
 
+def check_board() -> None:
+    """Raise UsageError unless TensorBoard's package is installed."""
+    if find_spec("tensorboard") is None:
+        raise UsageError("tensorboard = true needs its package: pip install tensorboard")
+
+
 def _board(work: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UsageError("tensorboard = true needs its package: pip install tensorboard") from None
+    check_board()
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(work / "tensorboard"))

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from nic_cli.errors import NicError
+from nic_cli.errors import NicError, UsageError
 from nic_cli.storage.atomic import replacing
 from nic_cli.train.clock import Clock, Place
 from nic_cli.train.journal import Journal, Say
@@ -23,7 +24,8 @@ from nic_cli.train.task import Task
 
 ROLLBACKS = 4
 SAFE, TRUNK = "safe.safetensors", "trunk.safetensors"
-Progress = Callable[[int, int], None]
+MODEL = "model"  # the folder that a run is exported to
+Progress = Callable[[int, int, str], None]  # steps or seconds that lie behind, of how many, and where it is
 
 
 class Loop:
@@ -42,9 +44,10 @@ class Loop:
         self.task, self.work, self.recipe = task, work, task.recipe
         tensorboard = self.recipe.schedule.tensorboard
         self.journal = Journal(work, say, tensorboard=tensorboard, silent=not task.team.leads)
-        self.progress, self.seconds = progress or (lambda done, total: None), seconds
+        self.progress, self.seconds = progress or (lambda done, total, where: None), seconds
         self.backoff, self.rollbacks, self.stopped = 1.0, 0, False
         self.begun, self.steps = 0.0, 0  # share and steps of this run that lie behind
+        self.labels: dict[str, str] = {}  # what states say of the run, for the one that goes on with it
 
     def run(self) -> bool:
         """Train to the end of the recipe, or save and return False on Ctrl-C or SIGTERM."""
@@ -75,7 +78,7 @@ class Loop:
                 self.save("trunk")
             if not self._step(place, clock, first):
                 continue
-            self.progress(int(1000 * self.begun), 1000)
+            self._show(clock)
             if clock.spent >= next_save:
                 self.save("safe")
                 next_save = clock.spent + given.save_every
@@ -90,6 +93,12 @@ class Loop:
             if self.task.adversary is not None:
                 write_tensors(self.work / "critics.safetensors", self.task.adversary.critics.state_dict())
             self._validate("end", stopped=self.stopped)
+
+    def _show(self, clock: Clock) -> None:
+        behind = clock.progress(self.steps) * clock.whole
+        of = f" of {clock.whole:,.0f}" if clock.counting else ""
+        step = self.steps if clock.counting else int(self.task.steps)
+        self.progress(round(behind), round(clock.whole), f"{self.task.phase.name}, step {step:,}{of}")
 
     def _next(self, clock: Clock) -> Place | None:
         """Where the next step stands; all processes of a team hear it from the first."""
@@ -139,7 +148,7 @@ class Loop:
         state["run/steps"] = torch.tensor(self.steps)
         state["run/phase"] = torch.tensor(self.recipe.phases.index(self.task.phase))
         if self.task.team.leads:
-            write_tensors(self.work / f"{name}.safetensors", state)
+            write_tensors(self.work / f"{name}.safetensors", state, self.labels)
 
     def resume(self, model: Path) -> None:
         """Go on from the newest state; after a run's end from before its decay, through the recipe anew.
@@ -147,16 +156,18 @@ class Loop:
         model: what the run's end is exported to. Where that was not done, it has yet to be, and nothing more.
         """
         path = self.work / SAFE
-        if not path.is_file():
-            raise NicError(f"{path} is not there to resume from: start without --resume")
-        state = load_file(path)
-        exported = model.exists() and model.stat().st_mtime_ns >= path.stat().st_mtime_ns
-        if float(state["run/begun"]) >= 1 and exported:
-            self.task.load_state(load_file(self.work / TRUNK), moments=False)
-        else:
-            self.begun, self.steps = float(state["run/begun"]), int(state["run/steps"])
-            self.task.enter(self.recipe.phases[min(int(state["run/phase"]), len(self.recipe.phases) - 1)])
-            self.task.load_state(state)
+        try:
+            if ended(self.work, model):
+                self.task.load_state(load_file(self.work / TRUNK), moments=False)
+            else:
+                state = load_file(path)
+                self.begun, self.steps = float(state["run/begun"]), int(state["run/steps"])
+                self.task.enter(self.recipe.phases[min(int(state["run/phase"]), len(self.recipe.phases) - 1)])
+                self.task.load_state(state)
+        except (KeyError, RuntimeError):
+            raise UsageError(
+                f"{path} is not of this recipe: resume with the one that it was begun by"
+            ) from None
         self.journal.note("resumed", step=int(self.task.steps), phase=self.task.phase.name)
 
     def _roll_back(self) -> None:
@@ -167,7 +178,29 @@ class Loop:
         self.journal.note("rolled back", step=int(self.task.steps), backoff=self.backoff)
 
 
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+def ended(work: Path, model: Path) -> bool:
+    """Whether the run in a work folder came to its end, and `model`, the weights it exports, is of that end.
+
+    Raises NicError if there is no run to go on with.
+    """
+    path = work / SAFE
+    if not path.is_file():
+        raise NicError(f"{path} is not there to resume from: start without --resume")
+    with safe_open(path, "pt") as state:
+        begun = float(state.get_tensor("run/begun"))
+    return begun >= 1 and model.exists() and model.stat().st_mtime_ns >= path.stat().st_mtime_ns
+
+
+def labels_of(work: Path) -> dict[str, str]:
+    """What the newest state in a work folder says of its run; nothing where there is none."""
+    if not (work / SAFE).is_file():
+        return {}
+    with safe_open(work / SAFE, "pt") as state:
+        return state.metadata() or {}
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], labels: dict[str, str] | None = None) -> None:
     """Write a file of tensors; the old one stays whole until the new one is."""
     with replacing(path) as stream:
-        stream.write(save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}))
+        copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+        stream.write(save(copies, labels))

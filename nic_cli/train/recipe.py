@@ -14,7 +14,7 @@ from nic_cli.errors import NicError, UsageError
 from nic_cli.losses.distortion import Distortion
 from nic_cli.losses.perceptual import Perceptual
 from nic_cli.train.adversary import Adversarial
-from nic_cli.transform.config import MIDDLE, ModelConfig
+from nic_cli.transform.config import MIDDLE, WORLD, ModelConfig
 
 IMPORTED = "imported"
 SHIPPED = Path(__file__).parent / "recipes"
@@ -29,6 +29,8 @@ PARTS = (
     "prior",
     "realism",  # what b over 0.5 changes in the synthesis
 )
+SHOWING = {"synthesis", "realism"}  # parts that no symbol depends on
+CODING = {"scales", "prior"}  # and those that no pixel does
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class Optimiser:
         if self.accumulate < 1 or self.batch % self.accumulate or self.late_batch % self.accumulate:
             batches = f"batches of {self.batch} and {self.late_batch}"
             raise UsageError(f"accumulate = {self.accumulate} does not divide {batches}")
+        if min(self.batch, self.late_batch) < 1:
+            raise UsageError("batch and late_batch are at least 1")
+        if min(self.crop, self.late_crop) < WORLD or self.crop % WORLD or self.late_crop % WORLD:
+            raise UsageError(f"crop and late_crop are multiples of {WORLD} pixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,28 @@ class Phase:
         if self.apart and not self.realism[0] < MIDDLE < self.realism[1]:
             raise UsageError(f"{where}: apart needs a realism from under {MIDDLE} to over it")
         Distortion(self.losses)
+        self._check_steps(where)
+
+    def _check_steps(self, where: str) -> None:
+        """Refuse phases some of whose steps would find nothing to train."""
+        parts = set(self.train or PARTS)
+        if self.apart and not parts & SHOWING:
+            raise UsageError(f"{where}: apart trains what b over {MIDDLE} changes: add realism to train")
+        if self.loudness and not parts & SHOWING:
+            raise UsageError(f"{where}: loudness is of the noise of realism: add realism to train")
+        parts -= {"realism"} if self.apart else set()
+        if not parts:
+            raise UsageError(
+                f"{where}: where realism alone is trained, apart leaves steps of b up to {MIDDLE} nothing to "
+                f"train: leave it out, and begin at realism = [{MIDDLE}, ...]"
+            )
+        parts -= {"analysis"} if self.turned else set()  # which learns nothing from such a step
+        if not parts:
+            raise UsageError(f"{where}: the analysis learns nothing from a turned step: leave turned out")
+        if parts <= CODING and (self.adversarial is not None or max(self.spectrum) > 0):
+            raise UsageError(
+                f"{where}: no pixel depends on {' and '.join(sorted(parts))}: no critics, no spectrum"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +197,10 @@ class Recipe:
             raise UsageError(f"rates end at q_top, which is {self.model.q_top:g}")
         if any(p.apart for p in self.phases) and not getattr(self.model, "realism_rank", 0):
             raise UsageError("apart needs a realism_rank in [model]: there is nothing else to train over 0.5")
+        if any(p.train == ("realism",) for p in self.phases) and not (
+            getattr(self.model, "realism_rank", 0) or getattr(self.model, "noise", 0)
+        ):
+            raise UsageError('train = ["realism"] needs a realism_rank or noise in [model]: it has neither')
         if any(p.loudness for p in self.phases) and not getattr(self.model, "noise", 0):
             raise UsageError("loudness needs noise in [model]: there is none to be loud")
         if any("perceptual" in p.losses for p in self.phases) and not self.perceptual.network:
@@ -180,6 +212,18 @@ class Recipe:
     def realism(self) -> float:
         """The highest b that any phase trains."""
         return max(phase.realism[1] for phase in self.phases)
+
+    @property
+    def largest_crop(self) -> int:
+        """The side of the largest crops that any step takes, in pixels."""
+        given = self.optimiser
+        late = given.late_share > 0 and any(phase.decay > 0 for phase in self.phases)
+        return max(given.crop, given.late_crop) if late else given.crop
+
+    @property
+    def trained(self) -> set[str]:
+        """The parts that any phase trains."""
+        return {part for phase in self.phases for part in phase.train or PARTS}
 
     @classmethod
     def read(cls, path: Path) -> Recipe:

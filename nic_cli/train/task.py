@@ -22,10 +22,10 @@ from nic_cli.losses.spectrum import spectrum
 from nic_cli.train.adversary import Adversary, scaled, slope
 from nic_cli.train.data import Pool
 from nic_cli.train.distributed import ProcessGroup
+from nic_cli.train.export import tied
 from nic_cli.train.initialisation import begun
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
-from nic_cli.transform.conditioning import tie
 from nic_cli.transform.config import MIDDLE
 from nic_cli.transform.low_rank import is_low_rank
 from nic_cli.transform.network import Network
@@ -61,6 +61,7 @@ class Task:
         seed = self.optimiser.seed
         torch.manual_seed(seed)
         self.pool = Pool(recipe.data, self.device, seed)
+        self.pool.check(recipe.largest_crop)
         self.network = begun(recipe, self.pool, self.device).to(self.device)
         torch.manual_seed(seed + 1000 * self.team.rank)
         self.random = torch.Generator(self.device).manual_seed(seed + 1 + 1000 * self.team.rank)
@@ -90,7 +91,7 @@ class Task:
             # Realisms that no phase has trained yet begin at the nearest one that has been.
             before = self.recipe.phases[: self.recipe.phases.index(phase)]
             if tops := [p.realism[1] for p in before if p.train != ("realism",)]:
-                tie(self.network, max(tops))
+                tied(self.network, max(tops), self.recipe.trained)
                 for name, p in self.network.named_parameters():
                     self.ema[name].copy_(p)
         self.trained = dict(trained)
@@ -121,7 +122,7 @@ class Task:
         self.steps += 1
         follow = min(given.ema, 1 - 1 / (1 + float(self.steps)))
         if self.phase.apart and shown <= MIDDLE:
-            tie(self.network, MIDDLE)  # gains and conditions over it are those at it
+            tied(self.network, MIDDLE, self.recipe.trained)  # gains and conditions over it are those at it
         averages = [self.ema[name] for name in learning]
         torch._foreach_lerp_(averages, [p.data for p in learning.values()], 1 - follow)
         return parts

@@ -34,12 +34,14 @@ def validate(
     """
     if not recipe.data.validation:
         return {}
-    model = snapshot(network, weights, device, realism=recipe.realism, tables=kept_tables(recipe))
+    model = snapshot(
+        network, weights, device, realism=recipe.realism, tables=kept_tables(recipe), trained=recipe.trained
+    )
     rates = [q for q in RATES if q <= model.config.q_top]
     realisms = [b for b in REALISMS if b <= recipe.realism]
     judge = Distance(recipe.judge, "cpu") if recipe.judge.network else None
     rows: dict[str, list[float]] = {}
-    for pixels in _pictures(recipe):
+    for pixels in pictures(recipe):
         picture = from_array(pixels)
         for q, b in product(rates, realisms):
             container = codec.encode(picture, model, q=q, b=b)
@@ -50,7 +52,8 @@ def validate(
     return {name: sum(values) / len(values) for name, values in rows.items()}
 
 
-def _pictures(recipe: Recipe) -> Iterator[np.ndarray]:
+def pictures(recipe: Recipe) -> Iterator[np.ndarray]:
+    """The validation pictures, [H, W, 3] uint8 each, as many as the recipe says."""
     count = 0
     for name, content in files(recipe.data.validation):
         if count >= recipe.data.validation_limit:

@@ -163,6 +163,27 @@ def test_a_model_in_a_folder_encodes_and_decodes_by_its_setting(nic, picture, mo
     assert nic("decode", "photo.nic", "-o", "back.png").code == 0
 
 
+def test_a_model_of_another_id_that_is_set_is_named_with_both_ids(nic, picture, model, monkeypatch):
+    """As after a training anew into the same folder."""
+    from nic_cli.zoo.load import folder_of, load
+
+    Path("mine").mkdir()
+    config = json.loads((folder_of("iris") / "config.json").read_text())
+    Path("mine/model.safetensors").symlink_to(folder_of("iris") / "model.safetensors")
+    Path("mine/config.json").write_text(json.dumps({**config, "name": "mine"}))
+    assert nic("encode", picture, "-m", "mine").code == 0
+    Path("again").mkdir()
+    Path("again/model.safetensors").symlink_to(folder_of("iris") / "model.safetensors")
+    Path("again/config.json").write_text(json.dumps({**config, "name": "mine", "skip": 6}))
+    other = load("again", "cpu").id.hex()
+    assert other != model.id.hex()
+    monkeypatch.setenv("NIC_MODEL", "again")
+    refused = nic("decode", "photo.nic", "-o", "back.png", "-f")
+    assert (refused.code, len(refused.lines)) == (4, 1)
+    assert f"(id {model.id.hex()}), but again, which NIC_MODEL names, has id {other}" in refused.err
+    assert "set NIC_MODEL" not in refused.err
+
+
 def test_standard_input_and_output(nic, picture, packed, coded, pixels):
     encoded = nic("encode", "-", stdin=picture.read_bytes())
     assert (encoded.code, encoded.out) == (0, coded)

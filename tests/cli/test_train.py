@@ -32,7 +32,7 @@ def asked(monkeypatch):
 
 def test_all_options_arrive(nic, asked):
     options = "--data a --data b --work run --resume --init iris --time 22m --dry-run --device cpu".split()
-    done = nic("train", "r.toml", *options)
+    done = nic("train", "r.toml", *options, "--name", "mine")
     assert (done.code, done.out, done.err) == (0, b"", "step 1\n")
     assert asked[0] == (
         Path("r.toml"),
@@ -44,6 +44,7 @@ def test_all_options_arrive(nic, asked):
             "dry_run": True,
             "work": Path("run"),
             "force": False,
+            "name": "mine",
             "device": "cpu",
         },
     )
@@ -58,6 +59,14 @@ def test_none_is_the_recipes_choice(nic, asked):
 def test_a_run_that_was_stopped_gives_130(nic, asked):
     asked[-1] = False
     assert nic("train", "r.toml").code == 130
+
+
+def test_each_thing_that_is_missing_has_a_line(nic, asked):
+    from nic_cli.train.start.readiness import NotReady
+
+    asked[-1] = NotReady(["no weights", "no pictures"])
+    done = nic("train", "r.toml", "-Q")
+    assert (done.code, done.err) == (2, "nic: no weights\nnic: no pictures\n")
 
 
 def test_a_wrong_recipe_is_one_line(nic, asked):

@@ -40,6 +40,17 @@ def test_long_work_shows_a_bar(shown):
     assert "/3" in text
 
 
+def test_work_whose_steps_say_little_shows_a_share_and_where_it_is(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    with Console().progress("training", in_percent=True) as bar:
+        bar(1, 4, "structure, step 7")
+    assert "structure, step 7" in stream.getvalue() and "25%" in stream.getvalue()
+    assert "/4" not in stream.getvalue() and "training" not in stream.getvalue()
+
+
 def test_short_quiet_and_single_work_does_not(shown):
     assert shown(Console(), 3, patience=9.0) == ""
     assert shown(Console(quiet=True), 3, patience=-1.0) == ""

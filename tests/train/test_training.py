@@ -203,12 +203,18 @@ def test_a_loss_that_leaves_the_numbers_goes_back_to_the_last_sound_state(recipe
 def test_the_clock_runs_out_in_order(recipe, tmp_path):
     given = replace(recipe, schedule=replace(recipe.schedule, seconds=3.0))
     moved = []
-    done = Loop(ready(given), tmp_path, lambda line: None, lambda done, total: moved.append(done)).run()
+    done = Loop(ready(given), tmp_path, lambda line: None, lambda *where: moved.append(where)).run()
     assert done and {p.name for p in tmp_path.glob("*.safetensors")} == {
         "safe.safetensors", "trunk.safetensors", "release.safetensors"}  # fmt: skip
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert events[-1]["event"] == "end" and events[-1]["bpp@0"] > 0 and events[-1]["ms_ssim@0"] > 0
-    assert moved == sorted(moved) and moved[-1] > 800
+    seconds, whole, where = zip(*moved, strict=True)
+    assert list(seconds) == sorted(seconds) and seconds[-1] in (2, 3) and set(whole) == {3}
+    assert where[0] == "fidelity, step 1"
+    counted = replace(recipe, phases=TWO)
+    moved.clear()
+    Loop(ready(counted), tmp_path, lambda line: None, lambda *where: moved.append(where)).run()
+    assert moved[0] == (1, 8, "all, step 1 of 8") and moved[-1] == (8, 8, "decoder, step 8 of 8")
 
 
 def test_sigterm_saves_and_ends(recipe, tmp_path):
@@ -273,7 +279,7 @@ def test_a_dry_run_tries_everything_and_keeps_nothing(tmp_path, pictures):
     said = []
     given = {"data": [pictures], "init": None, "seconds": None, "work": tmp_path / "work", "say": said.append}
     assert command.run(tmp_path / "tiny.toml", resume=False, dry_run=True, **given)
-    assert [line.split()[2] for line in said if line.startswith("train")] == ["1", "2", "3", "4"]
+    assert [line.split()[2] for line in said if line.startswith("train ")] == ["1", "2", "3", "4"]
     assert any("could be exported" in line for line in said) and not (tmp_path / "work").exists()
 
 
@@ -284,12 +290,33 @@ def test_a_finished_training_is_not_replaced_unasked(tmp_path, pictures):
     assert command.run(tmp_path / "tiny.toml", dry_run=False, **given)
     assert load(str(work / "model"), "cpu").name == "tiny"
     before = {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
-    with pytest.raises(OutputExists, match="holds a training already"):
+    with pytest.raises(OutputExists, match=r"holds a finished model, in .*model"):
         command.run(tmp_path / "tiny.toml", dry_run=False, **given)
+    said = []
+    go_on = {**given, "resume": True, "seconds": None, "say": said.append}
+    assert command.run(tmp_path / "tiny.toml", dry_run=False, **go_on)
+    assert len(said) == 1 and "finished, the model is in" in said[0] and str(work / "model") in said[0]
     assert command.run(tmp_path / "tiny.toml", dry_run=True, **given)
     assert command.run(tmp_path / "tiny.toml", dry_run=True, **{**given, "resume": True})
     assert before == {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
+    os.utime(work / "model" / "model.safetensors", ns=(0, 0))  # as if it was killed before its export
+    with pytest.raises(OutputExists, match="holds a training already"):
+        command.run(tmp_path / "tiny.toml", dry_run=False, **given)
+    (work / "safe.safetensors").unlink()
+    with pytest.raises(OutputExists, match="finished"):
+        command.run(tmp_path / "tiny.toml", dry_run=False, **given)
     assert command.run(tmp_path / "tiny.toml", dry_run=False, force=True, **given)
+
+
+def test_a_dry_run_of_a_resumption_tries_all_phases(tmp_path, pictures):
+    (tmp_path / "tiny.toml").write_text(TINY + '[[phase]]\nname = "one"\nsteps = 3\n')
+    said, work = [], tmp_path / "work"
+    given = {"data": [pictures], "init": None, "seconds": None, "work": work, "say": said.append}
+    assert command.run(tmp_path / "tiny.toml", resume=False, dry_run=False, **given)
+    os.utime(work / "model" / "model.safetensors", ns=(0, 0))
+    said.clear()
+    assert command.run(tmp_path / "tiny.toml", resume=True, dry_run=True, **given)
+    assert [line.split()[2] for line in said if line.startswith("train ")] == ["4", "5"]
 
 
 def test_resuming_from_nothing_is_refused(tmp_path, pictures):
@@ -312,6 +339,14 @@ def test_resuming_from_nothing_is_refused(tmp_path, pictures):
      (TINY.replace("late_batch = 1", "accumulate = 3"), "divide"),
      (TINY + "[[phase]]\nrealism = [0.5, 1]\napart = 0.2", "from under"),
      (TINY + "[[phase]]\nrealism = [0, 1]\napart = 0.2", "realism_rank"),
+     (TINY + "[[phase]]\ntrain = ['realism']\nrealism = [0, 1]\napart = 0.2", "leave it out"),
+     (TINY + "[[phase]]\ntrain = ['analysis']\nrealism = [0, 1]\napart = 0.2", "add realism"),
+     (TINY + "[[phase]]\ntrain = ['realism']", "realism_rank or noise"),
+     (TINY + "[[phase]]\ntrain = ['context']\nloudness = 0.2", "add realism"),
+     (TINY + "[[phase]]\ntrain = ['analysis']\nturned = 0.2", "turned"),
+     (TINY + "[[phase]]\ntrain = ['prior']\nspectrum = [1]", "no pixel"),
+     (TINY.replace("crop = 64", "crop = 96", 1), "multiples of 64"),
+     (TINY.replace("batch = 2", "batch = 0"), "at least 1"),
      (TINY + "[[phase]]\nloudness = 0.2", "needs noise"), (TINY + "[[phase]]\nspectrum = [-1]", "shares")],
 )  # fmt: skip
 def test_a_wrong_recipe_names_its_fault(tmp_path, text, words):

@@ -1,0 +1,1 @@
+"""What is settled before a training's first step."""
