@@ -124,8 +124,8 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
 
     Raises ValueError for an argument out of range, OSError for a picture or a model that cannot be used.
     """
+    from nic_cli.image.formats.plugins import is_upright
     from nic_cli.image.metadata import exif_of
-    from nic_cli.image.plugins import is_upright
 
     given = image.encoderinfo
     frame = image.copy()

@@ -21,9 +21,9 @@ WINGS = (
 ROOMS = {  # library: the places that may import it
     "constriction": ("entropy/coder.py",),
     "PIL": ("image/", "__init__.py", "api/", "bench/codecs.py", "pillow.py"),  # api/: its types alone
-    "pillow_heif": ("image/plugins.py",),
-    "pillow_jxl": ("image/plugins.py", "bench/codecs.py"),
-    "tifffile": ("image/tiff.py",),
+    "pillow_heif": ("image/formats/plugins.py",),
+    "pillow_jxl": ("image/formats/plugins.py", "bench/codecs.py"),
+    "tifffile": ("image/formats/tiff.py",),
     "http": ("view/server.py",),
     "webbrowser": ("view/command.py",),
     "huggingface_hub": ("zoo/hub_client.py",),

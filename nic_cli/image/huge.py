@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from nic_cli.errors import PictureError
-from nic_cli.image import colour, metadata, tiff
+from nic_cli.image import colour, metadata
+from nic_cli.image.formats import tiff
 from nic_cli.image.opening import Warn, refusing
 from nic_cli.limits import WHOLE
 from nic_cli.types import Metadata, Picture, PixelArray

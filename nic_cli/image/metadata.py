@@ -15,10 +15,11 @@ from typing import Any
 from PIL import Image
 
 from nic_cli.errors import UsageError
-from nic_cli.image import colour_space, tiff
+from nic_cli.image import colour_space
 from nic_cli.image.ancillary.exif_stripping import GPS, RESOLUTION, TEXTS, without_tags
+from nic_cli.image.formats import tiff
+from nic_cli.image.formats.plugins import is_upright
 from nic_cli.image.opening import MAX_ITEM, Warn, silent
-from nic_cli.image.plugins import is_upright
 from nic_cli.types import Metadata, Picture, PixelArray
 
 PREFIX = b"Exif\0\0"

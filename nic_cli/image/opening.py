@@ -15,7 +15,8 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from nic_cli.errors import NicError, PictureError
-from nic_cli.image import frames, plugins, tiff
+from nic_cli.image import frames
+from nic_cli.image.formats import plugins, tiff
 from nic_cli.limits import HELD, MOST, check_size
 
 Warn = Callable[[str], None]

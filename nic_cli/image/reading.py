@@ -16,9 +16,11 @@ from PIL import Image, ImageFile
 from nic_cli import bounded
 from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.extras import adding
-from nic_cli.image import colour, colour_space, huge, metadata, modes, tiff, value_range
+from nic_cli.image import colour, colour_space, huge, metadata, modes, value_range
 from nic_cli.image.ancillary import gathered, isobmff
 from nic_cli.image.ancillary.colour_codes import ColourCode
+from nic_cli.image.formats import tiff
+from nic_cli.image.formats.sixteen_bit import by_planes, grey_values, is_narrowed, read_deep
 from nic_cli.image.frames import refuse_several
 from nic_cli.image.opening import (
     Warn,
@@ -29,7 +31,6 @@ from nic_cli.image.opening import (
     refusing,
     silent,
 )
-from nic_cli.image.sixteen_bit import by_planes, grey_values, is_narrowed, read_deep
 from nic_cli.limits import HELD, check_size
 from nic_cli.types import Metadata, Picture, PixelArray
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from nic_cli.errors import PictureError
 from nic_cli.extras import adding
-from nic_cli.image import jxl
+from nic_cli.image.formats import jxl
 from nic_cli.image.metadata import PREFIX, orientation
 from nic_cli.image.reading import from_pil, read
 

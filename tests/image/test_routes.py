@@ -109,7 +109,7 @@ def test_every_file_is_what_it_is_by_every_route(route, tmp_path, monkeypatch):
         ("nic_cli.image.huge.metadata.gather", lambda *_: (Metadata(), 1)),
         ("nic_cli.image.modes.split", lambda values: (np.atleast_3d(values)[:, :, :3], None)),
         ("nic_cli.image.colour.from_cmyk", lambda *_: lambda image: image.convert("L").convert("RGB")),
-        ("nic_cli.image.tiff.check", lambda *_: None),
+        ("nic_cli.image.formats.tiff.check", lambda *_: None),
         ("nic_cli.image.colour_space.settled", lambda picture, *_, **__: picture),
     ],
     ids=["turned", "said", "alpha", "inks", "samples", "colour"],

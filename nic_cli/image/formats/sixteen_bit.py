@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from nic_cli.image import metadata, modes, plugins, tiff
+from nic_cli.image import metadata, modes
+from nic_cli.image.formats import plugins, tiff
 
 Deep = NDArray[Any]
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, features
 
 from nic_cli.errors import PictureError
 from nic_cli.extras import adding
-from nic_cli.image import jxl
+from nic_cli.image.formats import jxl
 
 PLUGIN_FORMATS = ("HEIF", "JXL")
 """As Pillow calls them, once their plugins are there."""
