@@ -19,6 +19,7 @@ COMMANDS = {
     "decode": ("nic_cli.cli.decode", "decode"),
     "info": ("nic_cli.cli.info", "info"),
     "verify": ("nic_cli.cli.verify", "verify"),
+    "compare": ("nic_cli.cli.compare", "compare"),
     "bench": ("nic_cli.cli.bench", "bench"),
     "train": ("nic_cli.cli.train", "train"),
     "batch": ("nic_cli.cli.batch", "run"),

@@ -14,7 +14,7 @@ from typing import Any
 import typer.main
 
 from nic_cli import manual
-from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify
+from nic_cli.cli import batch, bench, compare, decode, encode, help, info, models, train, verify
 from nic_cli.cli.app import application
 from nic_cli.cli.options import ADVANCED, COMMON, OUTPUT
 from nic_cli.manual import roff
@@ -26,6 +26,7 @@ EXAMPLES = {
     "info": info.EXAMPLES,
     "verify": verify.EXAMPLES,
     "batch": batch.EXAMPLES,
+    "compare": compare.EXAMPLES,
     "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,
     "models": models.EXAMPLES,

@@ -27,7 +27,7 @@ def test_the_committed_pages_are_those_of_the_app():
         assert committed[name] == text, f"{name}: {REMEDY}"
 
 
-COMMANDS = ("encode", "decode", "info", "verify", "batch", "bench", "train", "models", "help")
+COMMANDS = ("encode", "decode", "info", "verify", "batch", "compare", "bench", "train", "models", "help")
 
 
 def test_there_is_a_page_for_each_command_and_those_written_by_hand():
