@@ -26,11 +26,13 @@ class Found(Generic[T]):
     codings: int
 
 
-def lowest(coded: Callable[[int], tuple[float, T]], wish: float, usual: Usual, top: int) -> Found[T]:
+def lowest(
+    coded: Callable[[int], tuple[float, T]], wish: float, usual: Usual, top: int, close: float = CLOSE
+) -> Found[T]:
     """What `coded` makes at the lowest rate of 0..top, of those tried, whose score is at least `wish`.
 
-    coded: a rate -> the score, and what was made. Up to CLOSE over the wish is near enough, and after CODINGS
-    it is the best so far. If even `top` does not reach the wish: the highest score there was, which is below.
+    coded: a rate -> the score, and what was made. Up to `close` over the wish is near enough, and after
+    CODINGS it is the best so far. If even `top` does not reach the wish: the highest score there was.
     Tries are guessed on the scale of the usual score at each rate, on which that of one picture is nearly a
     line: first where pictures usually have it, then along that line, then between the nearest tries on either
     side of the wish.
@@ -43,7 +45,7 @@ def lowest(coded: Callable[[int], tuple[float, T]], wish: float, usual: Usual, t
         tried[at] = score
         if best is None or _better(at, score, best, wish):
             best = Found(at, score, made, 0)
-        following = _following(tried, wish, usual, top)
+        following = _following(tried, wish, usual, top, close)
         if following is None or len(tried) == CODINGS:
             return Found(best.rate, best.score, best.made, len(tried))
         at = following
@@ -55,22 +57,23 @@ def _better(rate: int, score: float, best: Found[T], wish: float) -> bool:
     return best.score < wish and score > best.score
 
 
-def _following(tried: Mapping[int, float], wish: float, usual: Usual, top: int) -> int | None:
+def _following(tried: Mapping[int, float], wish: float, usual: Usual, top: int, close: float) -> int | None:
     """The rate to try next, None if no other could be better."""
+    aim = wish + close / 2
     above = min((rate for rate, score in tried.items() if score >= wish), default=None)
     below = max(
         (r for r, score in tried.items() if score < wish and (above is None or r < above)), default=None
     )
     if above is None:
-        return None if top in tried else _beyond(tried, wish, usual, top)
-    if tried[above] <= wish + CLOSE or above == 0:
+        return None if top in tried else _beyond(tried, aim, usual, top)
+    if tried[above] <= wish + close or above == 0:
         return None
     if below is None:
-        return _beyond(tried, wish, usual, 0)
+        return _beyond(tried, aim, usual, 0)
     if above - below <= 1:
         return None
     # Regula falsi, where tries that keep falling on one side weigh the other side the less (Illinois).
-    aim, (*earlier, last) = wish + CLOSE / 2, (score >= wish for score in tried.values())
+    *earlier, last = (score >= wish for score in tried.values())
     row = next((n for n, side in enumerate(reversed(earlier)) if side != last), len(earlier))
     short, over = aim - tried[below], tried[above] - aim
     short, over = (short / 2**row, over) if last else (short, over / 2**row)
@@ -79,7 +82,7 @@ def _following(tried: Mapping[int, float], wish: float, usual: Usual, top: int) 
     return min(max(round(between), below + 1), above - 1)
 
 
-def _beyond(tried: Mapping[int, float], wish: float, usual: Usual, end: int) -> int:
+def _beyond(tried: Mapping[int, float], aim: float, usual: Usual, end: int) -> int:
     """Where to look beyond all rates tried, towards `end`, which is the third such try at the latest."""
     if len(tried) > 2:
         return end
@@ -88,7 +91,7 @@ def _beyond(tried: Mapping[int, float], wish: float, usual: Usual, end: int) -> 
         (a, score_a), (b, score_b) = tried.items()
         slope = (score_b - score_a) / (_score(b, usual) - _score(a, usual))
         slope = min(max(slope, 1 / STEEP), STEEP) / 1.5  # rather past the wish than short of it again
-    rate = round(_rate(_score(nearest, usual) + (wish + CLOSE / 2 - tried[nearest]) / slope, usual))
+    rate = round(_rate(_score(nearest, usual) + (aim - tried[nearest]) / slope, usual))
     return min(max(rate, nearest + 1), end) if end else max(min(rate, nearest - 1), 0)
 
 

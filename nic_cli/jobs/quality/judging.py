@@ -45,12 +45,18 @@ class Likened:
     ssimulacra2: float
     bytes: int
 
+    @property
+    def line(self) -> str:
+        """The same for people."""
+        said = METRICS[SSIMULACRA2].shown(self.ssimulacra2)
+        return f"{self.codec} has SSIMULACRA 2 {said} in {self.bytes:,} bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A coded picture and how near it is.
 
-    score: None if none was wanted. codings: how many it took. notices: what is to be said of it.
+    values: of --metrics. score: None if none was wanted. codings: how many it took. notices: warnings.
     """
 
     container: Container
@@ -88,7 +94,7 @@ class Judge:
         return self.searches or bool(self.metrics)
 
     def check(self, picture: Picture, name: str) -> None:
-        """Raise UsageError for a picture that cannot be measured here."""
+        """Raise UsageError for a picture that cannot be measured, NicError where memory is too little."""
         if not self.measures:
             return
         width, height = picture.width, picture.height
@@ -110,8 +116,14 @@ class Judge:
         q: float | None,
         warn: Callable[[str], None],
         progress: Progress | None,
+        *,
+        jumpy: bool,
     ) -> Judged:
-        """Code a picture, at q if no score is wanted. coded: makes a file at a rate. Raises UsageError."""
+        """Code a picture, at q if no score is wanted. Raises UsageError where the wish is out of reach.
+
+        coded: makes a file at a rate. jumpy: with a search for better latents, which is dear, and after which
+        scores jump by half a point or so: as near as is promised is near enough.
+        """
         if not self.measures:
             return Judged(coded(q))
         pixels = picture.pixels
@@ -122,10 +134,7 @@ class Judge:
             return Judged(container, values, notices=tuple(notices))
         score = named([SSIMULACRA2])[SSIMULACRA2]
         likened = None if self.like is None else _likened(self.like, pixels, score)
-        wish = self.wish or 0.0
-        if likened is not None:
-            wish, said = likened.ssimulacra2, METRICS[SSIMULACRA2].shown(likened.ssimulacra2)
-            notices.append(f"{likened.codec} has SSIMULACRA 2 {said} in {likened.bytes:,} bytes")
+        wish = self.wish or 0.0 if likened is None else likened.ssimulacra2
         count = 0
 
         def tried(rate: int) -> tuple[float, tuple[Container, PixelArray]]:
@@ -139,9 +148,10 @@ class Judge:
 
         usual = [(q * STEPS, mean) for q, mean in enumerate(MEANS)]
         top = round(model.config.q_top * STEPS)
-        found = score_control.lowest(tried, wish, usual, top)
+        close = score_control.WITHIN if jumpy else score_control.CLOSE
+        found = score_control.lowest(tried, wish, usual, top, close)
         container, shown = found.made
-        notices += _notices(found, wish)
+        notices += _notices(found, wish, likened)
         values = measuring.values(self.metrics, pixels, shown)
         return Judged(container, values, found.score, likened, found.codings, tuple(notices))
 
@@ -149,12 +159,14 @@ class Judge:
 NOTHING = Judge()
 
 
-def _notices(found: score_control.Found[Any], wish: float) -> list[str]:
+def _notices(found: score_control.Found[Any], wish: float, likened: Likened | None) -> list[str]:
     """What is to be said of a search. Raises UsageError if the wish was not reached."""
     said, wished = (METRICS[SSIMULACRA2].shown(value) for value in (found.score, wish))
     if found.score < wish:
+        before = "" if likened is None else f"{likened.line}: "
         raise UsageError(
-            f"SSIMULACRA 2 {wished} cannot be reached: at q {found.rate / STEPS:g} this picture has {said}"
+            f"{before}SSIMULACRA 2 {wished} cannot be reached: at q {found.rate / STEPS:g} this picture has "
+            f"{said}"
         )
     if found.score <= wish + score_control.WITHIN:
         return []
