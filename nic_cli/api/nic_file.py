@@ -233,9 +233,11 @@ class NicFile:
         from nic_cli.zoo.load import shared
 
         container = self._source.container
-        named = [name] if name else [*names_for(container.header), os.environ.get("NIC_MODEL")]
-        using = shared(named[0], device)
         header = container.header
+        named = [name] if name else [*names_for(header), os.environ.get("NIC_MODEL")]
+        models = (shared(one, device) for one in named)
+        first = next(models)  # whose error says what is missing, if none fits
+        using = next((one for one in (first, *models) if one.id == header.model_id), first)
         return memory.with_less_memory(
             lambda divisor: codec.decode(
                 container,

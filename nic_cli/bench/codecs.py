@@ -9,18 +9,15 @@ Classical codecs get the picture's colour alone: neither alpha nor metadata, as 
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, features
-
+from nic_cli import classical
+from nic_cli.classical import CLASSICAL
 from nic_cli.errors import UsageError
-from nic_cli.extras import adding
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.types import Picture, PixelArray
 
@@ -42,14 +39,6 @@ class Codec:
     to_size: Callable[[Picture, int], bytes] | None = None
 
 
-# Format for Pillow, what it is saved with, and default qualities: those of most published comparisons,
-# seven each, so that curves overlap from about 0.2 to 1.2 bits a pixel.
-CLASSICAL: dict[str, tuple[str, dict[str, Any], tuple[float, ...]]] = {
-    "jpeg": ("JPEG", {"optimize": True, "progressive": True}, (8, 15, 25, 40, 60, 80, 90)),
-    "webp": ("WEBP", {"method": 6}, (1, 10, 25, 45, 65, 80, 92)),
-    "avif": ("AVIF", {"speed": 4}, (15, 25, 35, 45, 55, 70, 82)),
-    "jxl": ("JXL", {"effort": 7}, (10, 25, 40, 55, 70, 82, 92)),
-}
 NAMES = ("nic", *CLASSICAL)
 RATES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)  # of nic, where neither -q nor the string names any
 REALISMS = (0.0, 0.75)  # the most faithful, and what nic encode aims at unless told otherwise
@@ -57,7 +46,7 @@ REALISMS = (0.0, 0.75)  # the most faithful, and what nic encode aims at unless 
 
 def defaults() -> str:
     """What is compared unless told otherwise: everything that this Pillow can write."""
-    return ",".join(("nic", *(name for name in CLASSICAL if _missing(name) is None)))
+    return ",".join(("nic", *(name for name in CLASSICAL if classical.missing(name) is None)))
 
 
 def parse(
@@ -160,56 +149,17 @@ def _neural(
 
 
 def _classical(name: str, dials: dict[str, list[float]]) -> list[Codec]:
-    if (reason := _missing(name)) is not None:
+    if (reason := classical.missing(name)) is not None:
         raise UsageError(f"--codecs: {name}: {reason}")
-    kind, options, usual = CLASSICAL[name]
 
     def made(quality: float) -> Codec:
-        def encode(picture: Picture) -> bytes:
-            if picture.pixels.dtype != np.uint8:
-                raise ValueError(f"{name} takes 8 bits a channel here, this picture has 16")
-            stream = io.BytesIO()
-            _image(picture.pixels).save(stream, kind, quality=round(quality), **options)
-            return stream.getvalue()
-
-        return Codec(name, f"q{quality:g}", encode, lambda data: _pixels(data, kind))
+        return Codec(
+            name,
+            f"q{quality:g}",
+            lambda picture: classical.encode(picture.pixels, name, quality),
+            lambda data: classical.decode(data, name),
+        )
 
     if wrong := [q for q in dials.get("q", ()) if not 0 <= q <= 100 or q != round(q)]:
         raise UsageError(f"--codecs: {name}: quality {wrong[0]:g} cannot be used: give 0 to 100")
-    return [made(quality) for quality in dials.get("q") or usual]
-
-
-def _missing(name: str) -> str | None:
-    """Why this Pillow cannot write a format; None if it can."""
-    if name == "jxl":
-        try:
-            import pillow_jxl  # noqa: F401 its import adds the format to Pillow
-        except ImportError:
-            return f"needs a plugin of Pillow: {adding('formats')}"
-    elif name in ("avif", "webp") and not features.check(name):
-        return "this Pillow was built without it"
-    return None
-
-
-def webp(pixels: PixelArray) -> bytes:
-    """Pixels [H, W, 1 or 3] as lossless WebP of 8 bits, for a page."""
-    stream = io.BytesIO()
-    shown = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-    _image(shown).convert("RGB").save(stream, "WEBP", lossless=True, quality=60, method=3)
-    return stream.getvalue()
-
-
-def _image(pixels: PixelArray) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-
-
-def _pixels(data: bytes, kind: str) -> PixelArray:
-    with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-        array = np.asarray(image if image.mode == "L" else image.convert("RGB"))
-    return array[..., None] if array.ndim == 2 else array
-
-
-def libraries() -> dict[str, str]:
-    """Versions of the libraries behind Pillow's formats, which decide what a quality means."""
-    found = {name: features.version(name) for name in ("libjpeg_turbo", "webp", "avif")}
-    return {name: version for name, version in found.items() if version}
+    return [made(quality) for quality in dials.get("q") or CLASSICAL[name][2]]

@@ -10,15 +10,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nic_cli import __version__
+from nic_cli import __version__, classical
 from nic_cli.bench import codecs as known
 from nic_cli.bench import curves, published
 from nic_cli.bench.curves import Delta
 from nic_cli.bench.measure import Input, Journal, Metrics, Progress, measure, survey, warm_up
-from nic_cli.bench.metrics import METRICS, named
 from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
 from nic_cli.bench.set_metrics import SetMetrics
 from nic_cli.errors import UsageError
+from nic_cli.metrics import METRICS, named
 from nic_cli.types import Picture
 
 if TYPE_CHECKING:
@@ -180,5 +180,5 @@ def _versions(models: Sequence[Model]) -> dict[str, str]:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    found |= known.libraries()
+    found |= classical.libraries()
     return found | {f"model {model.name}": model.id.hex() for model in models}

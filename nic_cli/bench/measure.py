@@ -19,6 +19,7 @@ from nic_cli.bench.codecs import Codec
 from nic_cli.bench.rows import Row
 from nic_cli.errors import NicError, UsageError
 from nic_cli.limits import MAX_FILE
+from nic_cli.metrics.pixels import with_equal_channels
 from nic_cli.types import Picture
 
 Metrics = Mapping[str, Callable[[NDArray[np.generic], NDArray[np.generic]], float]]
@@ -109,7 +110,7 @@ def _measured(item: Input, picture: Picture, codec: Codec, metrics: Metrics, see
         if found.shape[:2] != wanted.shape[:2] or found.dtype != wanted.dtype:
             raise ValueError(f"decodes to {found.shape[1]}x{found.shape[0]} {found.dtype}")
         if found.shape != wanted.shape:  # a grey picture in a format of colours
-            wanted, found = (np.broadcast_to(a, (*a.shape[:2], 3)) for a in (wanted, found))
+            wanted, found = with_equal_channels(wanted, found)
         values = {name: float(metric(wanted, found)) for name, metric in metrics.items()}
         if see is not None:
             see(codec, wanted, found)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import log
 from pathlib import Path
 
-from nic_cli.bench.codecs import Codec, webp
+from nic_cli.bench.codecs import Codec
 from nic_cli.bench.measure import Input, Metrics
 from nic_cli.bench.report import Scene, Shown
 from nic_cli.bench.rows import Row
+from nic_cli.classical import webp
 from nic_cli.errors import UsageError
 from nic_cli.types import Picture, PixelArray
 

@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nic_cli.bench.codecs import Codec
-from nic_cli.bench.metrics import METRICS, SetMetric
 from nic_cli.bench.rows import Curve, Row
+from nic_cli.metrics import METRICS, SetMetric
 
 
 class SetMetrics:

@@ -21,6 +21,7 @@ COMMANDS = {
     "info": ("nic_cli.cli.info", "info"),
     "verify": ("nic_cli.cli.verify", "verify"),
     "view": ("nic_cli.cli.view", "view"),
+    "compare": ("nic_cli.cli.compare", "compare"),
     "bench": ("nic_cli.cli.bench", "bench"),
     "train": ("nic_cli.cli.train", "train"),
     "batch": ("nic_cli.cli.batch", "run"),

@@ -31,13 +31,13 @@ EXAMPLES = (
 
 
 def _metrics() -> list[str]:
-    from nic_cli.bench.metrics import METRICS
+    from nic_cli.metrics import METRICS
 
     return list(METRICS)
 
 
 def _codecs() -> list[str]:
-    from nic_cli.bench.codecs import CLASSICAL
+    from nic_cli.classical import CLASSICAL
 
     return ["nic", *CLASSICAL]
 

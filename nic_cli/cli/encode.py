@@ -10,12 +10,15 @@ from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.jobs import option_values, outputs, runner, settings
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.model_cache import Models
+from nic_cli.jobs.quality import judging
 
 EXAMPLES = (
     ("nic encode photo.png", "writes photo.nic"),
     ("nic encode -q 3 -b 0 photo.jpg -o small.nic", "better and larger, and most faithful"),
     ("nic encode -e 5 -r album/ -o packed/", "5 to 10 % smaller at the same quality"),
     ("nic encode --bpp 0.3 photo.png", "0.3 bits per pixel, never more"),
+    ("nic encode --ssimulacra2 70 photo.png", "the smallest file with that score, never below it"),
+    ("nic encode --like jpeg:80 photo.png", "as good as that JPEG, and smaller"),
     (
         "nic encode -r album/ -o packed/ --skip-existing",
         "a folder with all below it; goes on where it stopped",
@@ -69,6 +72,26 @@ class Rate:
             "Instead of -q.",
         ),
     ] = None
+    ssimulacra2: Annotated[
+        float | None,
+        declaring.value(
+            "--ssimulacra2",
+            metavar="F",
+            panel=COMMON,
+            help="Find the smallest file that decodes to this SSIMULACRA 2, at least: 50 is fair, 70 good; "
+            "the embedded model ends at about 85. Instead of -q; takes pip install 'nic-cli[bench]'.",
+        ),
+    ] = None
+    like: Annotated[
+        str | None,
+        declaring.value(
+            "--like",
+            metavar="CODEC:N",
+            panel=COMMON,
+            help="Find the smallest file with the SSIMULACRA 2 that another codec (jpeg, webp, avif or jxl) "
+            "has at quality N, as jpeg:80; that file is made in memory to see. Instead of -q.",
+        ),
+    ] = None
     effort: Annotated[
         int | None,
         declaring.value(
@@ -84,6 +107,17 @@ class Rate:
         str | None,
         declaring.model("Name or folder of a model, or hf://org/repo@commit. Default: the embedded one."),
     ] = None
+
+
+Metrics = Annotated[
+    str | None,
+    declaring.value(
+        "--metrics",
+        metavar="LIST",
+        panel=OUTPUT,
+        help="Decode each file and tell how near it is: psnr, ms-ssim, ssimulacra2 or others of nic compare.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +194,7 @@ def encode(
     output: options.Target = None,
     rate: Rate,
     source: Source,
+    metrics: Metrics = None,
     machine: options.Machine,
     files: options.Files,
     reporting: options.Reporting,
@@ -185,11 +220,14 @@ def encode(
         color=reporting.color,
         offline=offline or None,
     )
-    target_rate = option_values.rate_target(chosen, rate.quality, rate.bpp, rate.target_size)
+    target_rate = option_values.rate_target(
+        chosen, rate.quality, rate.bpp, rate.target_size, rate.ssimulacra2, rate.like
+    )
     stripped = option_values.stripped_kinds(source.strip or [])
     frame, most = option_values.frame_number(source.frame), option_values.pixel_limit(source.max_pixels)
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, run_options)
+    judge = judging.judge(rate.ssimulacra2, rate.like, metrics)
     console = run_options.console
     encoder = Encoder(
         target_rate,
@@ -204,6 +242,7 @@ def encode(
         most=most,
         hdr=option_values.keeps_hdr(source.hdr),
         truncated=source.accept_truncated,
+        judge=judge,
     )
     encoder.check()
     work = encoder.rehearse if run_options.dry_run else encoder

@@ -14,7 +14,7 @@ from typing import Any
 import typer.main
 
 from nic_cli import manual
-from nic_cli.cli import batch, bench, decode, encode, help, info, models, train, verify, view
+from nic_cli.cli import batch, bench, compare, decode, encode, help, info, models, train, verify, view
 from nic_cli.cli.app import application
 from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.manual import roff
@@ -27,6 +27,7 @@ EXAMPLES = {
     "verify": verify.EXAMPLES,
     "batch": batch.EXAMPLES,
     "view": view.EXAMPLES,
+    "compare": compare.EXAMPLES,
     "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,
     "models": models.EXAMPLES,

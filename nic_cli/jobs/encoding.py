@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from nic_cli import memory
@@ -12,9 +12,12 @@ from nic_cli.jobs import existing_output, option_values, outputs, streams
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report, Stop
 from nic_cli.jobs.plan import Job
+from nic_cli.jobs.quality import measuring
+from nic_cli.jobs.quality.judging import NOTHING, Judge, Judged, Likened
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
+from nic_cli.metrics import SSIMULACRA2
 from nic_cli.terminal.console import Console
 from nic_cli.zoo.find import find
 from nic_cli.zoo.pins import is_address
@@ -50,10 +53,23 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured(Encoded):
+    """The same of one that was measured. ssimulacra2: None if none was wanted. codings: made to find it.
+
+    metrics: by name, what --metrics asked for; null where the picture is too small for it.
+    """
+
+    ssimulacra2: float | None
+    like: Likened | None
+    codings: int
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Coded:
     """A picture coded and packed, how long that took, and names of what it says beside its pixels."""
 
-    container: Container
+    judged: Judged
     data: bytes
     seconds: float
     kept: list[str]
@@ -76,6 +92,7 @@ class Encoder:
     most: int | None = None  # pixels that a picture may have
     hdr: bool = False  # whether HDR keeps its code
     truncated: bool = False  # whether pictures cut short are taken
+    judge: Judge = NOTHING  # what is measured, or wanted
 
     def check(self) -> None:
         """Raise what is wrong with the model or q for all pictures, before the first is read."""
@@ -101,8 +118,8 @@ class Encoder:
         from nic_cli.image.preview import with_preview
         from nic_cli.image.reading import read
 
+        name = outputs.spoken(job.source, "standard input")
         with streams.opened(job.source) as stream:
-            name = outputs.spoken(job.source, "standard input")
             picture = read(
                 stream,
                 name,
@@ -114,6 +131,7 @@ class Encoder:
                 file_name=job.source.name if job.source is not None else "",
                 opened=self._prepare if self.alone else None,
             )
+        self.judge.check(picture, name)
         picture = strip(picture, self.strip)
         return with_preview(picture) if self.preview else picture
 
@@ -125,25 +143,36 @@ class Encoder:
 
         model = self._model()
         started = time.monotonic()
-        what = "steps" if SEARCH_STEPS[self.settings.effort] and model.searched else "rows"
+        searching = SEARCH_STEPS[self.settings.effort] > 0 and model.searched
+        what = "steps" if searching else "rows"
+        what = "codings at most" if self.judge.searches else what
         with self.console.progress(what) as bar:
-            container = memory.with_less_memory(
-                lambda divisor: codec.encode(
-                    picture,
-                    model,
-                    q=self.target_rate.q,
-                    b=self.settings.realism,
-                    tile=self.settings.tile,
-                    target_bytes=self.target_rate.target(picture),
-                    effort=self.settings.effort,
-                    divisor=divisor,
-                    progress=bar if self.alone else None,
-                ),
-                self.console.warn,
-                memory.for_coding(picture.width, picture.height, picture.channels * picture.bit_depth // 8),
+            told = bar if self.alone else None
+
+            def coded(q: float | None) -> Container:
+                return memory.with_less_memory(
+                    lambda divisor: codec.encode(
+                        picture,
+                        model,
+                        q=q,
+                        b=self.settings.realism,
+                        tile=self.settings.tile,
+                        target_bytes=self.target_rate.target(picture),
+                        effort=self.settings.effort,
+                        divisor=divisor,
+                        progress=None if self.judge.searches else told,
+                    ),
+                    self.console.warn,
+                    memory.for_coding(
+                        picture.width, picture.height, picture.channels * picture.bit_depth // 8
+                    ),
+                )
+
+            judged = self.judge(
+                picture, model, coded, self.target_rate.q, self.console.warn, told, jumpy=searching
             )
         seconds = time.monotonic() - started
-        return Coded(container, pack(container), seconds, kept(picture), list(picture.metadata.lost))
+        return Coded(judged, pack(judged.container), seconds, kept(picture), list(picture.metadata.lost))
 
     def write(self, job: Job, coded: Coded, console: Console) -> Report:
         """Write the file of a job."""
@@ -169,7 +198,8 @@ class Encoder:
         return model
 
     def _report(self, job: Job, coded: Coded, seconds: float, console: Console) -> Report:
-        header, n_bytes = coded.container.header, len(coded.data)
+        judged = coded.judged
+        header, n_bytes = judged.container.header, len(coded.data)
         record = Encoded(
             input=outputs.named(job.source),
             output=outputs.named(job.target),
@@ -180,19 +210,37 @@ class Encoder:
             height=header.height,
             bytes=n_bytes,
             bpp=round(8 * n_bytes / (header.width * header.height), 6),
-            tiles=len(coded.container.tiles),
+            tiles=len(judged.container.tiles),
             seconds=round(seconds, 3),
             kept=coded.kept,
             not_kept=coded.not_kept,
         )
         source = outputs.spoken(job.source, "standard input")
+        if judged.like is not None:
+            console.say(f"{source}: {judged.like.line}")
+        for notice in judged.notices:
+            console.warn(f"{source}: {notice}")
         console.detail(
             f"{source}: {record.width} x {record.height}, model {record.model}, b {record.b:.4g}, "
             f"{record.tiles} tiles, {record.seconds:.2f} s"
         )
         name = outputs.spoken(job.target, "standard output")
         line = f"{name}  {n_bytes:,} bytes  {record.bpp:.3f} bpp  q {record.q:.4g}"
+        if self.judge.measures:
+            line += f"  {measuring.in_words(judged.shown)}"
+            record = _measured(record, judged)
         return Report(line + _saving(job, n_bytes), record)
+
+
+def _measured(record: Encoded, judged: Judged) -> Measured:
+    rounded, like = measuring.for_programs(judged.shown), judged.like
+    return Measured(
+        **asdict(record),
+        ssimulacra2=None if judged.score is None else rounded[SSIMULACRA2],
+        like=like and replace(like, ssimulacra2=round(like.ssimulacra2, 6)),
+        codings=judged.codings,
+        metrics={name: rounded[name] for name in judged.values},
+    )
 
 
 def _saving(job: Job, n_bytes: int) -> str:

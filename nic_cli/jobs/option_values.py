@@ -24,16 +24,20 @@ STRIPPABLE = ("all", "gps", "exif", "xmp", "icc", "gainmap", "iptc", "text", "ge
 
 @dataclass(frozen=True, slots=True)
 class RateTarget:
-    """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file."""
+    """The rate asked for: q, or at most `bpp` bits a pixel, or at most `n_bytes` a file.
+
+    by_score: it is that of a wanted score.
+    """
 
     q: float | None
     bpp: float | None = None
     n_bytes: int | None = None
+    by_score: bool = False
 
     @property
     def by_quality(self) -> bool:
         """Whether q says it all."""
-        return self.bpp is None and self.n_bytes is None
+        return self.bpp is None and self.n_bytes is None and not self.by_score
 
     def target(self, picture: Picture) -> int | None:
         """Give the largest file in bytes that fulfils the wish, None if only q counts."""
@@ -89,17 +93,24 @@ def pixel_limit(given: int | None) -> int | None:
     return given
 
 
-def rate_target(chosen: Settings, quality: float | None, bpp: float | None, size: str | None) -> RateTarget:
-    """Read -q, --bpp and --target-size, of which one may be given. Raises UsageError."""
-    if sum(value is not None for value in (quality, bpp, size)) > 1:
-        raise UsageError("-q, --bpp and --target-size exclude each other: give one")
+def rate_target(
+    chosen: Settings,
+    quality: float | None,
+    bpp: float | None,
+    size: str | None,
+    score: float | None = None,
+    like: str | None = None,
+) -> RateTarget:
+    """Read -q, --bpp and --target-size, of which one may be given, or a wanted score. Raises UsageError."""
+    if sum(value is not None for value in (quality, bpp, size, score, like)) > 1:
+        raise UsageError("-q, --bpp, --target-size, --ssimulacra2 and --like exclude each other: give one")
     if bpp is not None and not 0 < bpp <= MAX_BPP:
         raise UsageError(f"--bpp: {bpp:g} cannot be used: give a number over 0 and up to {MAX_BPP:g}")
     try:
         n_bytes = None if size is None else units.parse_bytes(size)
     except ValueError as error:
         raise UsageError(f"--target-size: {size!r} cannot be used: {error}") from error
-    return RateTarget(chosen.quality, bpp, n_bytes)
+    return RateTarget(chosen.quality, bpp, n_bytes, score is not None or like is not None)
 
 
 def frame_number(given: int | None) -> int | None:

@@ -29,7 +29,7 @@ def text(result: Result) -> str:
 
 
 def _title(result: Result, metric: str) -> str:
-    from nic_cli.bench.metrics import METRICS
+    from nic_cli.metrics import METRICS
 
     about = METRICS[metric]
     better = "" if about.higher_is_better else ", lower is better"
@@ -39,7 +39,7 @@ def _title(result: Result, metric: str) -> str:
 
 def _metric(result: Result, metric: str) -> Table:
     from nic_cli.bench.curves import RATES, at
-    from nic_cli.bench.metrics import METRICS
+    from nic_cli.metrics import METRICS
 
     about = METRICS[metric]
     table = _table()

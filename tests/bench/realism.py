@@ -28,14 +28,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from nic_cli import codec
-from nic_cli.bench.metrics.kid import PatchKid
-from nic_cli.bench.metrics.perceptual import Perceptual as Squeeze
-from nic_cli.bench.metrics.spectrum import median, worst
-from nic_cli.bench.metrics.texture import texture
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array, read
 from nic_cli.losses.perceptual import Distance, Perceptual
+from nic_cli.metrics.kid import PatchKid
+from nic_cli.metrics.perceptual import Perceptual as Squeeze
+from nic_cli.metrics.spectrum import median, worst
+from nic_cli.metrics.texture import texture
 from nic_cli.zoo.load import load
 
 # Picture of Kodak, left and top of 160 pixels, and what is there.

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from nic_cli import classical
 from nic_cli.bench import codecs
 from nic_cli.bench.codecs import numbers, parse
 from nic_cli.errors import UsageError
@@ -105,4 +106,4 @@ def test_pictures_for_a_page_are_lossless():
     from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(codecs.webp(pixels)))), pixels)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(classical.webp(pixels)))), pixels)

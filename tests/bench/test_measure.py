@@ -11,10 +11,10 @@ from PIL import Image
 
 from nic_cli.bench.codecs import Codec
 from nic_cli.bench.measure import Journal, measure, survey
-from nic_cli.bench.metrics import named
 from nic_cli.bench.published import KODAK, curves, digest
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import read
+from nic_cli.metrics import named
 
 SAID = {"metrics": ["psnr"], "threads": 2}
 

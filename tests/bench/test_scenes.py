@@ -11,9 +11,9 @@ from PIL import Image
 
 from nic_cli.bench.codecs import REALISMS, parse
 from nic_cli.bench.measure import Journal, measure, survey
-from nic_cli.bench.metrics import named
 from nic_cli.bench.scenes import scenes
 from nic_cli.image.reading import read
+from nic_cli.metrics import named
 from nic_cli.zoo.load import load
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from nic_cli.bench.codecs import Codec
 from nic_cli.bench.curves import curves
-from nic_cli.bench.metrics import METRICS, Metric, named
 from nic_cli.bench.rows import Row
 from nic_cli.bench.set_metrics import SetMetrics
+from nic_cli.metrics import METRICS, Metric, named
 
 
 class Total:

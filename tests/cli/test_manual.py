@@ -27,7 +27,19 @@ def test_the_committed_pages_are_those_of_the_app():
         assert committed[name] == text, f"{name}: {REMEDY}"
 
 
-COMMANDS = ("encode", "decode", "info", "verify", "view", "batch", "bench", "train", "models", "help")
+COMMANDS = (
+    "encode",
+    "decode",
+    "info",
+    "verify",
+    "view",
+    "compare",
+    "batch",
+    "bench",
+    "train",
+    "models",
+    "help",
+)
 
 
 def test_there_is_a_page_for_each_command_and_those_written_by_hand():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.bench.metrics.filters import mixed, pair
+from nic_cli.metrics.filters import mixed, pair
 
 YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 STEADY, SLOPE = 30.0, 4.2  # C and alpha, fitted to four databases of people's judgement

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.bench.metrics.filters import luma, pair
+from nic_cli.metrics.filters import luma, pair
 
 SIDE, STRIDE = 64, 32  # of the windows, in pixels
 BEYOND = 0.2  # cycles a pixel: finer than that is texture rather than shape

@@ -11,16 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from nic_cli.metrics.pixels import check
+
 BLOCK = 32  # outputs of one product with a band of the window: of 16 to 128 the fastest on a CPU
 LUMA = (0.299, 0.587, 0.114)  # BT.601
-
-
-def check(wanted: NDArray[Any], found: NDArray[Any]) -> None:
-    """Refuse what cannot be compared: a fault of the program, as codecs give back what they took."""
-    if wanted.shape != found.shape or wanted.dtype != found.dtype:
-        raise ValueError(f"{wanted.shape} {wanted.dtype} against {found.shape} {found.dtype}")
-    if wanted.ndim != 3 or wanted.shape[2] not in (1, 3) or wanted.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"a picture is uint8 or uint16 [H, W, 1 or 3], not {wanted.dtype} {wanted.shape}")
 
 
 def pair(wanted: NDArray[Any], found: NDArray[Any]) -> tuple[Tensor, Tensor]:

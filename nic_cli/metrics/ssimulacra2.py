@@ -6,11 +6,10 @@ import io
 import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from ssimulacra2 import compute_ssimulacra2  # type: ignore[import, unused-ignore]
 
-from nic_cli.bench.metrics.filters import check
+from nic_cli.metrics.pixels import check, eight_bits
 
 SMALLEST = 8  # side; under it there is no scale at all
 
@@ -29,8 +28,7 @@ def ssimulacra2(wanted: NDArray[Any], found: NDArray[Any]) -> float:
 
 def _file(picture: NDArray[Any]) -> io.BytesIO:
     """[H, W, 1 or 3] -> a PPM in memory: the package takes files, and of all formats this costs least."""
-    if picture.dtype == np.uint16:
-        picture = ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    picture = eight_bits(picture)
     height, width, channels = picture.shape
     head = f"P{6 if channels == 3 else 5} {width} {height} 255\n"
     return io.BytesIO(head.encode() + picture.tobytes())

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.bench.metrics.filters import pair
-from nic_cli.bench.metrics.squeezenet import SqueezeNet
+from nic_cli.metrics.filters import pair
+from nic_cli.metrics.squeezenet import SqueezeNet
 
 SIDE = 64
 BATCH = 96  # patches: bounds the memory of the network's first layer to 40 MB

@@ -8,19 +8,22 @@ texture and octaves whether it looks as real, and a codec can win one and lose t
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nic_cli.errors import UsageError
 from nic_cli.extras import adding
 
-Measure: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
+if TYPE_CHECKING:  # the table is read by commands that need no numpy
+    from numpy.typing import NDArray
+
+Measure: TypeAlias = Callable[["NDArray[Any]", "NDArray[Any]"], float]
+SSIMULACRA2 = "ssimulacra2"
 SQUEEZENET = "NIC_BENCH_SQUEEZENET"  # environment variable: the path of that network's weights
 
 
@@ -41,6 +44,12 @@ class Metric:
     load: Callable[[], Any]
     best: float | None = None
     of_sets: bool = False
+
+    def shown(self, value: float | None) -> str:
+        """The value in words, as `33.10 dB`; None or nan: the picture is too small for it."""
+        if value is None or math.isnan(value):
+            return "too small for it"
+        return f"{value:.{2 if self.unit or self.name == SSIMULACRA2 else 4}f} {self.unit}".strip()
 
 
 def named(names: Sequence[str]) -> dict[str, Measure]:
@@ -77,7 +86,7 @@ def _from(module: str, function: str) -> Callable[[], Measure]:
 
 def _ssimulacra2() -> Measure:
     try:
-        from nic_cli.bench.metrics.ssimulacra2 import ssimulacra2
+        from nic_cli.metrics.ssimulacra2 import ssimulacra2
     except ImportError as error:
         need = f"metric 'ssimulacra2' needs the package ssimulacra2: {adding('bench')}"
         raise UsageError(f"{need} ({error})") from None
@@ -86,14 +95,14 @@ def _ssimulacra2() -> Measure:
 
 def _perceptual() -> Measure:
     path = weights()
-    from nic_cli.bench.metrics.perceptual import Perceptual
+    from nic_cli.metrics.perceptual import Perceptual
 
     return Perceptual(path)
 
 
 def _kid() -> SetMetric:
     path = weights()
-    from nic_cli.bench.metrics.kid import PatchKid
+    from nic_cli.metrics.kid import PatchKid
 
     return PatchKid(path)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.bench.test_metrics import jpeg, measure, scene
+from tests.metrics.test_metrics import jpeg, measure, scene
 
 
 def slid(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nic_cli.bench.metrics.filters import pair
-from nic_cli.bench.metrics.squeezenet import SMALLEST, SqueezeNet
+from nic_cli.metrics.filters import pair
+from nic_cli.metrics.squeezenet import SMALLEST, SqueezeNet
 
 
 class Perceptual:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.bench.metrics.filters import luma, pair
+from nic_cli.metrics.filters import luma, pair
 
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 # Of each octave, from fine to coarse, as the authors fitted them to natural pictures: the constant, and

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.bench.metrics.filters import averaged, pair
+from nic_cli.metrics.filters import averaged, pair
 
 EQUAL = 100.0  # dB: PSNR of equal pictures, so that means stay finite
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nic_cli.bench.metrics.filters import averaged_cut, luma, mixed, pair
+from nic_cli.metrics.filters import averaged_cut, luma, mixed, pair
 
 OCTAVES = 5
 DEVIATION, REACH, STRIDE = 4.0, 12, 4  # windows, in pixels of the band; denser ones tell nothing new

@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
-from nic_cli.bench.metrics import METRICS, SQUEEZENET, named
-from nic_cli.bench.metrics.spectrum import worst
 from nic_cli.errors import UsageError
 from nic_cli.extras import adding
+from nic_cli.metrics import METRICS, SQUEEZENET, named
+from nic_cli.metrics.spectrum import worst
 
 SCENE = Path(__file__).parents[1] / "pictures" / "scene.png"
 OWN = ("psnr", "ms-ssim", "haarpsi", "nlpd", "texture", "octaves", "spectrum", "peak")
@@ -180,7 +180,7 @@ def test_unknown_names_are_refused_with_those_there_are():
 
 def test_what_is_missing_is_said_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ssimulacra2", None)
-    monkeypatch.delitem(sys.modules, "nic_cli.bench.metrics.ssimulacra2", raising=False)
+    monkeypatch.delitem(sys.modules, "nic_cli.metrics.ssimulacra2", raising=False)
     with pytest.raises(UsageError, match=re.escape(adding("bench"))):
         named(["ssimulacra2"])
     monkeypatch.delenv(SQUEEZENET, raising=False)
@@ -189,5 +189,5 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch):
 
 
 def test_the_table_is_read_without_torch():
-    code = "import sys, nic_cli.bench.metrics; print({'torch', 'scipy', 'PIL'} & set(sys.modules))"
+    code = "import sys, nic_cli.metrics; print({'torch', 'scipy', 'PIL'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
