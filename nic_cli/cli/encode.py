@@ -79,7 +79,7 @@ class Rate:
             metavar="F",
             panel=COMMON,
             help="Find the smallest file that decodes to this SSIMULACRA 2, at least: 50 is fair, 70 good; "
-            "the embedded model ends at about 85. Instead of -q; takes pip install 'nic-cli[bench]'.",
+            "the embedded model ends at about 85. Instead of -q; takes the extra bench.",
         ),
     ] = None
     like: Annotated[
