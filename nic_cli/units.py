@@ -47,3 +47,19 @@ def parse_tile(text: str) -> int:
     if not HYPER <= side <= LARGEST or side % HYPER:
         raise ValueError(f"give a multiple of {HYPER} from {HYPER} to {LARGEST}, or auto")
     return side
+
+
+def in_bytes(count: int) -> str:
+    """Say a number of bytes in the unit that fits, of 1,000 each: `12,345 bytes`, `1.2 MB`."""
+    if count < 100_000:
+        return f"{count:,} bytes"
+    unit, size = next((u, s) for u, s in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if count >= s)
+    return f"{count / size:.{0 if unit == 'kB' else 1}f} {unit}"
+
+
+def in_time(seconds: float) -> str:
+    """Say how long something took: `3.2 s`, `12:05 min`, `2:01 h`."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    whole, unit = (round(seconds), "min") if seconds < 6000 else (round(seconds / 60), "h")
+    return f"{whole // 60}:{whole % 60:02} {unit}"

@@ -20,7 +20,7 @@ from nic_cli.container import file
 from nic_cli.desktop import thumbnailer
 from nic_cli.errors import ModelError, NicError, OutputExists, UsageError
 from nic_cli.image.reading import from_array
-from nic_cli.jobs.plan import check_free, plan
+from nic_cli.jobs.files.plan import check_free, plan
 from nic_cli.storage.atomic import put
 from nic_cli.storage.folders import replacing_folder
 from nic_cli.types import Chunk

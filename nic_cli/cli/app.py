@@ -26,7 +26,7 @@ COMMANDS = {
     "train": ("nic_cli.cli.train", "train"),
     "batch": ("nic_cli.cli.batch", "run"),
     "help": ("nic_cli.cli.help", "show"),
-    "models": ("nic_cli.cli.models", "app"),
+    "models": ("nic_cli.cli.zoo.models", "app"),
 }
 """Where each command is, module and name: those that are not asked for are not imported, 0.15 s of 0.3."""
 

@@ -13,10 +13,10 @@ from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.decoding import OUTPUT_FORMATS
+from nic_cli.jobs.files.outputs import NIC, PICTURES
 from nic_cli.jobs.many import archive, cluster
 from nic_cli.jobs.many.worker import Order
 from nic_cli.jobs.outcome import Failure
-from nic_cli.jobs.outputs import NIC, PICTURES
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.store import find, open_store
 

@@ -11,7 +11,7 @@ import typer
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
 from nic_cli.errors import NicError, OutputExists, UsageError
-from nic_cli.jobs import outputs
+from nic_cli.jobs.files import outputs
 from nic_cli.storage.atomic import put
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import bench_tables

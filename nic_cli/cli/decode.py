@@ -7,10 +7,11 @@ from typing import Annotated
 
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
-from nic_cli.jobs import option_values, outputs, runner, settings
+from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.decoding import OUTPUT_FORMATS, Decoder, suffix_of
+from nic_cli.jobs.files import outputs, removal
+from nic_cli.jobs.files.originals import ORIGINAL, renamed
 from nic_cli.jobs.model_cache import Models
-from nic_cli.jobs.originals import ORIGINAL, renamed
 
 EXAMPLES = (
     ("nic decode photo.nic", "writes photo.png"),
@@ -80,6 +81,7 @@ def decode(
     files: options.Files,
     reporting: options.Reporting,
     machine: options.Machine,
+    archiving: options.Archiving,
     batches: options.Batches,
     offline: options.Offline = False,
 ) -> int:
@@ -90,7 +92,7 @@ def decode(
 
     Without -o, the output lies beside the input, with its suffix swapped.
     """
-    run_options = options.run_options(files, reporting, batches)
+    run_options = options.run_options(files, reporting, archiving, batches)
     chosen = settings.load(
         model=look.model,
         device=machine.device,
@@ -107,6 +109,9 @@ def decode(
     console = run_options.console
     if wanted == ORIGINAL:
         jobs = renamed(jobs, output, console)
+    if run_options.remove:
+        taken = {"--crop": look.crop is not None, "--scale": look.scale is not None}
+        removal.check(jobs, [name for name, given in taken.items() if given])
     decoder = Decoder(
         b,
         format,
@@ -118,4 +123,13 @@ def decode(
         most=most,
     )
     work = decoder.rehearse if run_options.dry_run else decoder
-    return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)
+    return runner.run(
+        jobs,
+        work,
+        console,
+        show=console.say,
+        fail_fast=run_options.fail_fast,
+        rehearsing=run_options.dry_run,
+        processes=run_options.processes,
+        again=run_options.again,
+    )

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
-from nic_cli.jobs import option_values, outputs, runner, settings
+from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.encoding import Encoder
+from nic_cli.jobs.files import outputs, removal
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.quality import judging
 
@@ -198,6 +199,7 @@ def encode(
     machine: options.Machine,
     files: options.Files,
     reporting: options.Reporting,
+    archiving: options.Archiving,
     batches: options.Batches,
     offline: options.Offline = False,
 ) -> int:
@@ -208,7 +210,7 @@ def encode(
 
     Without -o, the output lies beside the input, with its suffix swapped.
     """
-    run_options = options.run_options(files, reporting, batches, keep_suffix=source.keep_suffix)
+    run_options = options.run_options(files, reporting, archiving, batches, keep_suffix=source.keep_suffix)
     chosen = settings.load(
         model=rate.model,
         device=machine.device,
@@ -228,6 +230,9 @@ def encode(
     chosen.apply()
     jobs = outputs.plan_encoding(inputs, output, run_options)
     judge = judging.judge(rate.ssimulacra2, rate.like, metrics)
+    if run_options.remove:
+        taken = {"--frame": source.frame is not None, "--accept-truncated": source.accept_truncated}
+        removal.check(jobs, [name for name, given in taken.items() if given])
     console = run_options.console
     encoder = Encoder(
         target_rate,
@@ -246,4 +251,13 @@ def encode(
     )
     encoder.check()
     work = encoder.rehearse if run_options.dry_run else encoder
-    return runner.run(jobs, work, console, show=console.say, fail_fast=run_options.fail_fast)
+    return runner.run(
+        jobs,
+        work,
+        console,
+        show=console.say,
+        fail_fast=run_options.fail_fast,
+        rehearsing=run_options.dry_run,
+        processes=run_options.processes,
+        again=run_options.again,
+    )

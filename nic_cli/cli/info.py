@@ -8,7 +8,8 @@ from typing import Annotated
 
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import OUTPUT
-from nic_cli.jobs import inspection, outputs, runner, settings
+from nic_cli.jobs import inspection, runner, settings
+from nic_cli.jobs.files import outputs
 
 EXAMPLES = (
     ("nic info photo.nic", "a table for people"),

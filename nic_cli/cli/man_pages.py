@@ -14,9 +14,10 @@ from typing import Any
 import typer.main
 
 from nic_cli import manual
-from nic_cli.cli import batch, bench, compare, decode, encode, help, info, models, train, verify, view
+from nic_cli.cli import batch, bench, compare, decode, encode, help, info, train, verify, view
 from nic_cli.cli.app import application
 from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
+from nic_cli.cli.zoo import models
 from nic_cli.manual import roff
 from nic_cli.storage.atomic import put
 

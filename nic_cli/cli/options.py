@@ -106,7 +106,7 @@ SkipExisting = Annotated[
 ]
 DryRun = Annotated[bool, flag("--dry-run", panel=OUTPUT, help="Only tell what would be done.")]
 Preserve = Annotated[
-    bool, flag("--preserve", panel=OUTPUT, help="Give the output the times and mode of the input.")
+    bool, flag("-p", "--preserve", panel=OUTPUT, help="Give the output the times and mode of the input.")
 ]
 Json = Annotated[bool, flag("--json", panel=OUTPUT, help="One JSON object a line on standard output.")]
 Quiet = Annotated[bool, flag("-Q", "--quiet", panel=OUTPUT, help="Tell nothing but failures.")]
@@ -131,6 +131,33 @@ Color = Annotated[
         help="Colour on standard error. Default: auto, on a terminal.",
     ),
 ]
+Remove = Annotated[
+    bool,
+    flag(
+        "--rm",
+        panel=OUTPUT,
+        help="Remove each input once its output is written, read back and found sound.",
+    ),
+]
+Jobs = Annotated[
+    int,
+    value(
+        "-j",
+        "--jobs",
+        metavar="N",
+        panel=COMMON,
+        help="Work by so many processes, each with a part of the threads and a model of its own. Default: 1.",
+    ),
+]
+ProgressAs = Annotated[
+    str,
+    value(
+        "--progress",
+        metavar="auto|json",
+        panel=OUTPUT,
+        help="How far the work is, on standard error: a bar on a terminal, or lines of JSON. Default: auto.",
+    ),
+]
 KeepSuffix = Annotated[
     bool,
     flag(
@@ -148,7 +175,7 @@ Offline = Annotated[
 _NONE_WRITTEN = "No effect: this command writes no file."
 VainForce = Annotated[bool, flag("-f", "--force", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
 VainSkip = Annotated[bool, flag("--skip-existing", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
-VainPreserve = Annotated[bool, flag("--preserve", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
+VainPreserve = Annotated[bool, flag("-p", "--preserve", panel=OUTPUT, help=_NONE_WRITTEN, hidden=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +213,7 @@ class Reporting:
     as_json: Json = False
     quiet: Quiet = False
     verbose: Verbose = 0
+    progress: ProgressAs = "auto"
     color: Color = None
 
 
@@ -204,6 +232,14 @@ class Batches:
     fail_fast: FailFast = False
     manifest: Manifest = None
     part: ShardOf = None
+
+
+@dataclass(frozen=True, slots=True)
+class Archiving:
+    """How whole archives are gone through."""
+
+    jobs: Jobs = 1
+    remove: Remove = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +279,13 @@ class Bystanding:
 def run_options(*groups: Any, keep_suffix: bool = False) -> RunOptions:
     """What groups say of how files are gone through. Raises UsageError."""
     said = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
-    same = ("force", "skip_existing", "recursive", "dry_run", "preserve", "fail_fast", "quiet")
+    same = ["force", "skip_existing", "recursive", "dry_run", "preserve", "fail_fast", "quiet", "remove"]
+    same += ["progress"]
     run = RunOptions(
         **{name: said[name] for name in same if name in said},
         verbose=bool(said.get("verbose")),
         json=said["as_json"],
         keep_suffix=keep_suffix,
+        processes=said.get("jobs", 1),
     )
     return run.over(said.get("manifest"), said.get("part"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nic_cli.cli import declaring, options
-from nic_cli.jobs import outputs, runner, settings
+from nic_cli.jobs import runner, settings
+from nic_cli.jobs.files import outputs
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.verification import Verifier
 

@@ -11,8 +11,8 @@ import typer
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import ADVANCED, COMMON
 from nic_cli.errors import UsageError
-from nic_cli.jobs import outputs
-from nic_cli.jobs.plan import STREAM
+from nic_cli.jobs.files import outputs
+from nic_cli.jobs.files.plan import STREAM
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.terminal.console import Console
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nic_cli import memory
 from nic_cli.errors import UsageError
-from nic_cli.jobs import existing_output, outputs, streams
+from nic_cli.jobs.files import existing_output, outputs, removal, streams
+from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.option_values import WHOLE, View
 from nic_cli.jobs.outcome import Report
-from nic_cli.jobs.plan import Job
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.limits import MOST
 from nic_cli.storage.atomic import is_direct
@@ -136,7 +136,15 @@ class Decoder:
         else:
             n_bytes = self._written(job, shown.picture(1), console)
         seconds = shown.seconds + time.monotonic() - started
-        return self._report(job, shown, n_bytes, seconds, console)
+        before = job.source.stat().st_size if job.source is not None else 0
+        removed = ""
+        if self.run_options.remove:
+            removed = removal.remove(job, lambda: existing_output.check_picture(job, *shown.size))
+        report = self._report(job, shown, n_bytes, seconds, console)
+        width, height = shown.size
+        return replace(
+            report, line=report.line + removed, before=before, after=n_bytes, pixels=width * height
+        )
 
     def _needs(self, container: Container) -> int:
         header = container.header

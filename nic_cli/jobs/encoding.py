@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from nic_cli import memory
 from nic_cli.errors import UsageError
-from nic_cli.jobs import existing_output, option_values, outputs, streams
+from nic_cli.jobs import option_values
+from nic_cli.jobs.files import existing_output, outputs, removal, streams
+from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report, Stop
-from nic_cli.jobs.plan import Job
 from nic_cli.jobs.quality import measuring
 from nic_cli.jobs.quality.judging import NOTHING, Judge, Judged, Likened
 from nic_cli.jobs.run_options import RunOptions
@@ -180,7 +181,16 @@ class Encoder:
         with streams.output(job, preserve=self.run_options.preserve) as stream:
             stream.write(coded.data)
         seconds = coded.seconds + time.monotonic() - started
-        return self._report(job, coded, seconds, console)
+        before = job.source.stat().st_size if job.source is not None else 0
+        removed = removal.remove(job, lambda: self._verify(job)) if self.run_options.remove else ""
+        report = self._report(job, coded, seconds, before, console)
+        return replace(report, line=report.line + removed)
+
+    def _verify(self, job: Job) -> None:
+        from nic_cli import codec
+        from nic_cli.container.file import unpack
+
+        codec.verify(unpack(streams.read_nic(job.target)), self._model())
 
     def _prepare(self, width: int, height: int) -> None:
         """Get the model ready while pixels are read, which takes as long for a large picture."""
@@ -197,7 +207,7 @@ class Encoder:
             raise Stop(UsageError(f"--quality: {q:g} is over what {model.name} has: give 0 to {top:g}"))
         return model
 
-    def _report(self, job: Job, coded: Coded, seconds: float, console: Console) -> Report:
+    def _report(self, job: Job, coded: Coded, seconds: float, before: int, console: Console) -> Report:
         judged = coded.judged
         header, n_bytes = judged.container.header, len(coded.data)
         record = Encoded(
@@ -229,7 +239,8 @@ class Encoder:
         if self.judge.measures:
             line += f"  {measuring.in_words(judged.shown)}"
             record = _measured(record, judged)
-        return Report(line + _saving(job, n_bytes), record)
+        saving = f"  ({100 * (n_bytes / before - 1):+.1f} %)" if before else ""
+        return Report(line + saving, record, before, n_bytes, header.width * header.height)
 
 
 def _measured(record: Encoded, judged: Judged) -> Measured:
@@ -241,8 +252,3 @@ def _measured(record: Encoded, judged: Judged) -> Measured:
         codings=judged.codings,
         metrics={name: rounded[name] for name in judged.values},
     )
-
-
-def _saving(job: Job, n_bytes: int) -> str:
-    before = job.source.stat().st_size if job.source is not None else 0
-    return f"  ({100 * (n_bytes / before - 1):+.1f} %)" if before else ""

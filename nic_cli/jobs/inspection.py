@@ -8,9 +8,9 @@ from pathlib import Path
 from nic_cli import facts
 from nic_cli.container import file, incoming, layout
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs import outputs, streams
+from nic_cli.jobs.files import outputs, streams
+from nic_cli.jobs.files.plan import STREAM, Job
 from nic_cli.jobs.outcome import Report
-from nic_cli.jobs.plan import STREAM, Job
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.file_table import table

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one input came to: a line for people, and the JSON object for programs."""
+    """What one input came to: a line for people, and the JSON object for programs.
+
+    before, after, pixels: bytes read, bytes written and pixels coded, for the sum; 0 where nothing was.
+    """
 
     line: str
     record: DataclassInstance
+    before: int = 0
+    after: int = 0
+    pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

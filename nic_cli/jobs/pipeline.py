@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nic_cli.jobs.plan import Job
+from nic_cli.jobs.files.plan import Job
 from nic_cli.storage.atomic import is_direct
 from nic_cli.terminal.console import Console
 

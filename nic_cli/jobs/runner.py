@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from nic_cli.jobs import pipeline
+from nic_cli.jobs.files.plan import STREAM, Job
 from nic_cli.jobs.outcome import Failure, Report, Stop
-from nic_cli.jobs.plan import STREAM, Job
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
 from nic_cli.terminal.console import Console, complain
+from nic_cli.units import in_bytes, in_time
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 UNREADABLE = 3
 """The code of an input that is not there or may not be read, as of one that is no picture."""
+
+
+MOST_NAMED = 5  # failures that a sum names
 
 
 class Named(Protocol):
@@ -44,9 +49,15 @@ class Tally:
     failed: Callable[[str, str, int], DataclassInstance]
     fail_fast: bool
     bar: Callable[[int], None]
+    rehearsing: bool = False
     done: int = 0
     skipped: int = 0
     codes: list[int] = field(default_factory=list)  # of the failures
+    names: list[str] = field(default_factory=list)  # of what failed
+    before: int = 0  # bytes
+    after: int = 0
+    pixels: int = 0
+    started: float = field(default_factory=time.monotonic)
 
     def settle(
         self, job: Named, outcome: Callable[[], Report | None], buffered: Console | None = None
@@ -64,6 +75,7 @@ class Tally:
                 raise KeyboardInterrupt from error
             _release(buffered)
             self.codes.append(_fail(job, error, self.console, self.failed))
+            self.names.append(_spoken(job))
         else:
             _release(buffered)
             self._tell(report)
@@ -75,6 +87,9 @@ class Tally:
             self.skipped += 1
             return
         self.done += 1
+        self.before += report.before
+        self.after += report.after
+        self.pixels += report.pixels
         self.show(report.line)
         self.console.record(report.record)
 
@@ -89,12 +104,27 @@ class Tally:
         self.console.say(self._sum(count))
         return 1 if self.codes else 0
 
+    def interrupted(self, count: int, again: str) -> None:
+        """Say how far a batch came, and what goes on with it."""
+        if count > 1:
+            self.console.say(f"{self._sum(count)}; {again}" if again else self._sum(count))
+
     def _sum(self, count: int) -> str:
-        parts = [f"{self.done} done"]
+        parts = [f"{self.done} {'to do' if self.rehearsing else 'done'}"]
         parts += [f"{self.skipped} skipped"] if self.skipped else []
-        parts += [f"{len(self.codes)} failed"]
+        parts += [f"{len(self.codes)} failed{_some(self.names)}"]
         parts += [f"{count - self._tried} not tried"] if count > self._tried else []
-        return ", ".join(parts)
+        return ", ".join(parts) + self._volume()
+
+    def _volume(self) -> str:
+        if not self.pixels:
+            return ""
+        seconds = max(time.monotonic() - self.started, 0.001)
+        ratio = self.after / self.before if self.before else 0
+        change = f" ({100 * (ratio - 1):+.1f} %)" if 0 < ratio < 2 else f" (x {ratio:.1f})" if ratio else ""
+        before = f"{in_bytes(self.before)} -> " if self.before else ""
+        rate = self.pixels / 1e6 / seconds
+        return f": {before}{in_bytes(self.after)}{change}, {in_time(seconds)}, {rate:.3g} megapixels a second"
 
 
 def run(
@@ -105,18 +135,31 @@ def run(
     show: Callable[[str], None],
     failed: Callable[[str, str, int], DataclassInstance] = Failure,
     fail_fast: bool = False,
+    rehearsing: bool = False,
+    processes: int = 1,
+    again: str = "",
 ) -> int:
     """Do `work` on every job, report each in its turn, and give the exit code.
 
-    `work` gives None for an input that was left out; work in steps overlaps that on neighbouring jobs.
-    `show` takes the lines for people, `failed` makes the JSON object of a failure.
+    `work` gives None for an input that was left out; work in steps overlaps that on neighbouring jobs, or is
+    done by several processes. `show` takes the lines for people, `failed` makes the JSON object of a failure.
+    again: what goes on with a batch that was interrupted.
     """
-    with console.working_on(_what(jobs)), console.progress("files", len(jobs)) as bar:
-        tally = Tally(console, show, failed, fail_fast, bar)
-        if callable(work):
-            all(tally.settle(job, partial(work, job)) for job in jobs)
-        else:
-            pipeline.run(jobs, work, console, tally.settle)
+    bar = console.progress("files", len(jobs))
+    tally = Tally(console, show, failed, fail_fast, bar, rehearsing)
+    try:
+        with console.working_on(_what(jobs)), bar:
+            if callable(work):
+                all(tally.settle(job, partial(work, job)) for job in jobs)
+            elif processes > 1 and len(jobs) > 1:
+                from nic_cli.jobs.many.processes import run as by_processes
+
+                by_processes(jobs, work, tally.settle, processes)
+            else:
+                pipeline.run(jobs, work, console, tally.settle)
+    except KeyboardInterrupt:
+        tally.interrupted(len(jobs), again)
+        raise
     return tally.end(len(jobs))
 
 
@@ -133,12 +176,21 @@ def _fail(
     if isinstance(error, OSError) and str(error.filename) == str(job.source):
         code = UNREADABLE
     failures.trace(error)
-    name = "standard input" if job.source is None else printable(job.source)
+    name = _spoken(job)
     names = [name] if job.target is None else [name, printable(job.target)]
     # Stages that are given bytes cannot know whose they were.
     complain(line if any(known in line for known in names) else f"{name}: {line}")
     console.record(failed(STREAM if job.source is None else str(job.source), line, code))
     return code
+
+
+def _spoken(job: Named) -> str:
+    return "standard input" if job.source is None else printable(job.source)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return f" ({', '.join([*names[:MOST_NAMED], *more])})" if names else ""
 
 
 def _release(buffered: Console | None) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from nic_cli.container import file
-from nic_cli.jobs import outputs, streams
+from nic_cli.jobs.files import outputs, streams
+from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report
-from nic_cli.jobs.plan import Job
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.terminal.console import Console
 from nic_cli.types import Container

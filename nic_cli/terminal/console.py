@@ -74,6 +74,7 @@ class Console:
     verbose: bool = False
     json: bool = False
     buffered: list[str] | None = None
+    progress_as_json: bool = False
 
     def buffering(self) -> Console:
         """Make a console like this for one input that is worked on before its turn."""
@@ -113,8 +114,10 @@ class Console:
 
     def progress(self, what: str, total: int = 0, *, in_percent: bool = False) -> Progress:
         """Make the bar for work of `total` steps; 0 if that is told later. in_percent: steps say little."""
-        from nic_cli.terminal.progress import Progress
+        from nic_cli.terminal.progress import Progress, Written
 
+        if self.progress_as_json:
+            return Written(what, total, enabled=True)
         enabled = not self.quiet and _is_terminal(sys.stderr)
         return Progress(what, total, enabled=enabled, in_percent=in_percent)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,7 @@ class Progress:
     def __init__(self, what: str, total: int, *, enabled: bool, in_percent: bool = False) -> None:
         self._what, self._total, self._enabled = what, total, enabled
         self._in_percent = in_percent
-        self._started = 0.0
+        self._started = self._told = 0.0
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
@@ -73,3 +75,22 @@ class Progress:
         self._bar = Bar(*columns, console=console, transient=True, redirect_stdout=False)
         self._task = self._bar.add_task(self._what, total=self._total)
         self._bar.start()
+
+
+class Written(Progress):
+    """The same as lines of JSON on standard error, for programs: --progress json."""
+
+    EVERY = 0.2  # seconds between two lines
+
+    def __call__(self, done: int, total: int | None = None, what: str | None = None) -> None:
+        """Write a line, unless one was written just now and there is more to come."""
+        self._total, self._what = total or self._total, what or self._what
+        now = time.monotonic()
+        if now < self._told + self.EVERY and done < self._total:
+            return
+        self._told = now
+        seconds = round(now - self._started, 3)
+        said = {"progress": self._what, "done": done, "total": self._total, "seconds": seconds}
+        with suppress(OSError, ValueError, AttributeError):  # nobody is left to hear of it
+            sys.stderr.write(json.dumps(said) + "\n")
+            sys.stderr.flush()

@@ -30,8 +30,8 @@ from PIL import Image
 from nic_cli.cli.decode import Decoder
 from nic_cli.jobs import option_values, pipeline, runner, settings
 from nic_cli.jobs.encoding import Encoder
+from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
-from nic_cli.jobs.plan import Job
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.terminal.console import Console
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +32,11 @@ class Result:
     @property
     def lines(self) -> list[str]:
         return self.err.splitlines()
+
+    @property
+    def counts(self) -> str:
+        """What the last line counts, without the names of what failed and what it came to."""
+        return re.sub(r" \([^()]*\)", "", self.lines[-1].split(": ")[0])
 
 
 @pytest.fixture(autouse=True)

@@ -47,14 +47,14 @@ def test_only_whole_files_are_skipped_when_encoding(nic, picture, coded):
     Path("folder.png").write_bytes(picture.read_bytes())
     Path("folder.nic").mkdir()
     done = nic("encode", *(f"{name}.png" for name in states), "--skip-existing")
-    assert (done.code, done.lines[-1]) == (0, "5 done, 1 skipped, 0 failed")
+    assert (done.code, done.counts) == (0, "5 done, 1 skipped, 0 failed")
     assert "whole.nic  skipped, exists" in done.lines
     notices = [line for line in done.lines if "is made again" in line]
     assert [line.split()[2] for line in notices] == [f"{name}.nic:" for name in states if name != "whole"]
     assert "it is empty" in notices[0]
     assert all(bare(Path(f"{name}.nic")) == coded for name in states)
     done = nic("encode", "folder.png", "whole.png", "--skip-existing")
-    assert (done.code, done.lines[-1]) == (1, "0 done, 1 skipped, 1 failed")
+    assert (done.code, done.counts) == (1, "0 done, 1 skipped, 1 failed")
     assert Path("folder.nic").is_dir()
 
 
@@ -89,7 +89,7 @@ def test_only_whole_pictures_are_skipped_when_decoding(nic, packed, pixels):
     Image.fromarray(pixels[:20]).save("other.png")
     done = nic("decode", *(f"{name}.nic" for name in (*states, "other")), "--skip-existing")
     assert done.code == 0
-    assert done.lines[-1] == "5 done, 1 skipped, 0 failed"
+    assert done.counts == "5 done, 1 skipped, 0 failed"
     assert "other.png: exists, but is made again: it has 80 x 20 pixels, not 80 x 48" in done.err
     for name in (*states, "other"):
         assert np.array_equal(np.asarray(Image.open(f"{name}.png")), np.asarray(Image.open("whole.png")))
@@ -157,7 +157,7 @@ def test_a_list_names_inputs_and_outputs(nic, tree):
     done = nic("verify", "--manifest", "-", stdin=b"named/one.nic\nout/in/0.nic\n")
     assert (done.code, len(done.out.splitlines())) == (0, 2)
     done = nic("decode", "--manifest", "-", "--shard", "1/1", stdin=b"named/one.nic\tx.png\ngone.nic\n")
-    assert (done.code, done.lines[-1]) == (1, "1 done, 1 failed")
+    assert (done.code, done.counts) == (1, "1 done, 1 failed")
     assert Path("x.png").exists()
 
 
@@ -169,7 +169,7 @@ def test_an_empty_list_is_usage(nic):
 def test_a_name_that_no_file_can_have_fails_alone(nic, picture):
     Path("list.txt").write_text(f"{'x' * 300}.png\nphoto.png\nphoto.png/inside.png\n")
     done = nic("encode", "--manifest", "list.txt")
-    assert (done.code, done.lines[-1]) == (1, "1 done, 2 failed")
+    assert (done.code, done.counts) == (1, "1 done, 2 failed")
 
 
 # -- large -----------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_bad_ones_are_named_and_the_rest_is_right(nic):
         place.write_bytes([b"", data[: len(data) // 2], b"no picture at all", data[:40]][number % 4])
     done = nic("encode", "-r", "in", "-o", "out/", "-q", "0.5", "--json")
     assert done.code == 1
-    assert done.lines[-1] == f"{60 - len(bad)} done, {len(bad)} failed"
+    assert done.counts == f"{60 - len(bad)} done, {len(bad)} failed"
     said = [line for line in done.lines if line.startswith("nic: ")]
     assert {line.split(": ")[1] for line in said} == set(map(str, bad))
     items = [json.loads(line) for line in done.out.splitlines()]
@@ -222,7 +222,7 @@ def test_a_batch_that_was_killed_is_completed_by_the_next(nic):
     half = len(names(".nic"))
     assert 20 <= half < 60
     done = nic("encode", "in", "-o", "killed/", "--skip-existing")
-    assert (done.code, done.lines[-1]) == (0, f"{60 - half} done, {half} skipped, 0 failed")
+    assert (done.code, done.counts) == (0, f"{60 - half} done, {half} skipped, 0 failed")
     assert nic("encode", "in", "-o", "whole/").code == 0
     for number in range(60):
         assert Path(f"killed/{number}.nic").read_bytes() == Path(f"whole/{number}.nic").read_bytes()

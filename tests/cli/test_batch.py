@@ -22,20 +22,20 @@ def test_failures_are_named_and_the_rest_is_done(nic, five):
     done = nic("decode", *five)
     assert (done.code, done.out) == (1, b"")
     assert [line[:11] for line in done.lines if line.startswith("nic: ")] == ["nic: b.nic:", "nic: d.nic:"]
-    assert done.lines[-1] == "3 done, 2 failed"
+    assert done.counts == "3 done, 2 failed"
     assert sorted(path.name for path in Path().glob("*.png")) == ["a.png", "c.png", "e.png"]
 
 
 def test_a_missing_input_fails_alone(nic, five):
     done = nic("verify", "a.nic", "gone.nic", "c.nic")
-    assert (done.code, done.lines[-1]) == (1, "2 done, 1 failed")
+    assert (done.code, done.counts) == (1, "2 done, 1 failed")
     assert len(done.out.splitlines()) == 2
 
 
 def test_fail_fast_stops_at_the_first(nic, five):
     done = nic("decode", *five, "--fail-fast")
     assert done.code == 1
-    assert done.lines[-1] == "1 done, 1 failed, 3 not tried"
+    assert done.counts == "1 done, 1 failed, 3 not tried"
     assert [path.name for path in Path().glob("*.png")] == ["a.png"]
 
 
@@ -60,14 +60,14 @@ def test_a_rerun_skips_what_is_done(nic, five, coded):
     for name in "bd":
         Path(f"{name}.nic").write_bytes(coded)
     done = nic("decode", *five, "--skip-existing")
-    assert (done.code, done.lines[-1]) == (0, "2 done, 3 skipped, 0 failed")
-    assert nic("decode", *five).lines[-1] == "0 done, 5 failed"
+    assert (done.code, done.counts) == (0, "2 done, 3 skipped, 0 failed")
+    assert nic("decode", *five).counts == "0 done, 5 failed"
 
 
 def test_existing_outputs_fail_one_by_one(nic, five):
     Path("a.png").write_text("mine")
     done = nic("decode", "a.nic", "c.nic")
-    assert (done.code, done.lines[-1]) == (1, "1 done, 1 failed")
+    assert (done.code, done.counts) == (1, "1 done, 1 failed")
     assert Path("a.png").read_text() == "mine"
 
 

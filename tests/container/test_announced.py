@@ -71,7 +71,7 @@ def test_memory_grows_with_what_comes(tmp_path):
 
 def test_an_endless_pipe_is_read_to_where_the_file_ends(data, monkeypatch):
     from nic_cli.errors import DamagedFile
-    from nic_cli.jobs import streams
+    from nic_cli.jobs.files import streams
 
     endless = Endless(data)
     monkeypatch.setattr(streams, "opened", lambda _: io.BufferedReader(endless))
@@ -93,7 +93,7 @@ def test_what_is_only_checked_is_not_held(tmp_path, piped):
     (tmp_path / "large.nic").write_bytes(data)
     line = (
         "import sys, tracemalloc\nfrom pathlib import Path\nfrom nic_cli.jobs import inspection\n"
-        "from nic_cli.jobs.plan import Job\nfrom nic_cli.jobs.run_options import RunOptions\n"
+        "from nic_cli.jobs.files.plan import Job\nfrom nic_cli.jobs.run_options import RunOptions\n"
         "tracemalloc.start()\nsource = Path(sys.argv[1]) if len(sys.argv) > 1 else None\n"
         "container, size = inspection._checked(source)\n"
         "print(size, len(container.chunks[1].data), tracemalloc.get_traced_memory()[1])"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nic_cli.errors import DamagedFile
 from nic_cli.jobs import runner
-from nic_cli.jobs.plan import Job
+from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.runner import Report
 from nic_cli.terminal.console import Console
 from tests.cli.conftest import damaged
@@ -119,7 +119,7 @@ def test_everything_is_told_in_the_order_of_the_inputs(capsys):
         "nic: warning: f.in: a notice",
         "f.in: a detail",
         "f done",
-        "2 done, 1 skipped, 3 failed",
+        "2 done, 1 skipped, 3 failed (b.in, c.in, e.in)",
     ]
 
 
@@ -127,7 +127,7 @@ def test_everything_is_told_in_the_order_of_the_inputs(capsys):
 def test_nothing_is_written_after_the_failure_that_ends_a_batch(capsys, step):
     steps = Steps(failing={"c": step})
     code, lines = run(steps, capsys, fail_fast=True)
-    assert (code, lines[-1]) == (1, "2 done, 1 failed, 3 not tried")
+    assert (code, lines[-1]) == (1, "2 done, 1 failed (c.in), 3 not tried")
     assert [entry for entry in steps.log if entry.startswith("write")][:2] == ["write a", "write b"]
     assert "write d" not in steps.log
 
@@ -171,7 +171,7 @@ def test_a_batch_gives_the_files_that_single_runs_give(nic, coded, pixels):
         assert Path(f"batch/{name}.nic").read_bytes() == Path(f"single/{name}.nic").read_bytes()
     Path("batch/b.nic").write_bytes(damaged(coded))
     done = nic("decode", *(f"batch/{name}.nic" for name in "abcd"), "-o", "back/")
-    assert (done.code, done.lines[-1]) == (1, "3 done, 1 failed")
+    assert (done.code, done.counts) == (1, "3 done, 1 failed")
     for name in "acd":
         nic("decode", f"batch/{name}.nic", "-o", f"one-{name}.png")
         assert Path(f"back/{name}.png").read_bytes() == Path(f"one-{name}.png").read_bytes()

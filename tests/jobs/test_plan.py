@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nic_cli.errors import NicError, OutputExists, UsageError
-from nic_cli.jobs.plan import Job, check_free, check_writable, plan, plan_lines
+from nic_cli.jobs.files.plan import Job, check_free, check_writable, plan, plan_lines
 from nic_cli.storage.manifest import Line
 from nic_cli.storage.printable import printable
 

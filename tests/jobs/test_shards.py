@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nic_cli.errors import UsageError
-from nic_cli.jobs.plan import plan, plan_lines
+from nic_cli.jobs.files.plan import plan, plan_lines
 from nic_cli.storage.manifest import Line, parse
 from nic_cli.storage.shard import WHOLE, Shard
 from nic_cli.storage.shard import parse as parse_shard

@@ -11,10 +11,10 @@ from pathlib import PurePosixPath
 from nic_cli.errors import FormatError, ModelError, NicError, OutputExists, UsageError
 from nic_cli.jobs.decoding import Decoded, suffix_of
 from nic_cli.jobs.encoding import Encoded
+from nic_cli.jobs.files.outputs import NIC
+from nic_cli.jobs.files.plan import already_there
 from nic_cli.jobs.many.worker import Item, Order, Receipt
 from nic_cli.jobs.outcome import Report, Stop
-from nic_cli.jobs.outputs import NIC
-from nic_cli.jobs.plan import already_there
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.runner import Tally
 from nic_cli.storage.printable import printable
@@ -102,4 +102,5 @@ def _outcome(receipt: Receipt) -> Report | None:
     if not receipt.line:
         return None
     kind = Encoded if "bpp" in receipt.record else Decoded
-    return Report(receipt.line, kind(**receipt.record))
+    record = kind(**receipt.record)
+    return Report(receipt.line, record, receipt.before, record.bytes, record.width * record.height)

@@ -13,12 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nic_cli.container.file import unpack
-from nic_cli.jobs import existing_output, option_values, outputs, streams
+from nic_cli.jobs import option_values
 from nic_cli.jobs.decoding import Decoder
 from nic_cli.jobs.encoding import Encoder
+from nic_cli.jobs.files import existing_output, outputs, streams
+from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Stop
-from nic_cli.jobs.plan import Job
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.storage.store import Store
@@ -64,6 +65,7 @@ class Receipt:
     error: str = ""
     code: int = 0
     stops: bool = False
+    before: int = 0  # bytes of the input
 
 
 class Coder:
@@ -99,7 +101,7 @@ class Coder:
         self._order.source.fetch(item.source, source)
         report = self._work.write(job, self._work.code(self._work.read(job, console)), console)
         self._order.target.put(target, item.target)
-        return Receipt(item.number, line=report.line, record=asdict(report.record))
+        return Receipt(item.number, line=report.line, record=asdict(report.record), before=report.before)
 
     def _check(self, item: Item, source: Path, target: Path) -> None:
         self._order.target.fetch(item.target, target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nic_cli.container import incoming, layout
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs import outputs, streams
+from nic_cli.jobs.files import outputs, streams
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.quality import measuring

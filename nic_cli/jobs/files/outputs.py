@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nic_cli import bounded
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs import streams
+from nic_cli.jobs.files import streams
+from nic_cli.jobs.files.plan import STREAM, Job, check_free, check_writable, plan, plan_lines
 from nic_cli.jobs.outcome import Report
-from nic_cli.jobs.plan import STREAM, Job, check_free, check_writable, plan, plan_lines
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.limits import MAX_FILE
 from nic_cli.storage import manifest

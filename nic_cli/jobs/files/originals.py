@@ -8,7 +8,7 @@ from pathlib import Path
 from nic_cli.container import layout
 from nic_cli.container.file import read_opening
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs.plan import Job, refuse_collisions
+from nic_cli.jobs.files.plan import Job, refuse_collisions
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 

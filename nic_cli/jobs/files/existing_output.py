@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from nic_cli.container.file import unpack
 from nic_cli.errors import DamagedFile, NicError
-from nic_cli.jobs.plan import Job
-from nic_cli.jobs.streams import opened, read_nic
+from nic_cli.jobs.files.plan import Job
+from nic_cli.jobs.files.streams import opened, read_nic
 
 _ENDS = {b"\x89PNG": b"\0\0\0\0IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
 """First and last bytes of PNG and JPEG, whose readers forgive a missing end."""

@@ -9,7 +9,7 @@ import typer
 
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
-from nic_cli.cli.models_import import import_model
+from nic_cli.cli.zoo.importing import import_model
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.jobs import model_reports, pull_report
 from nic_cli.jobs.model_reports import Listed, Located, Pulled, Pushed, Removed, Shown, Verified

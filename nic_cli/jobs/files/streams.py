@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from nic_cli.container import incoming
 from nic_cli.errors import UsageError
-from nic_cli.jobs.plan import Job
+from nic_cli.jobs.files.plan import Job
 from nic_cli.storage.atomic import copy_times, replacing
 from nic_cli.terminal import console, failures
 

@@ -1,0 +1,1 @@
+"""Which files a command reads, writes and removes, and whether it may."""
