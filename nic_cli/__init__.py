@@ -54,6 +54,8 @@ def encode(
     b: float = 0.75,
     bpp: float | None = None,
     target_size: int | str | None = None,
+    ssimulacra2: float | None = None,
+    like: str | None = None,
     effort: int = 1,
     tile: int = 1024,
     preview: bool = False,
@@ -71,7 +73,8 @@ def encode(
     image: a picture file by its path, its bytes or a binary file object; a PIL image; or an array, [H, W] or
     [H, W, 1..4] of uint8 or uint16 in sRGB: grey, grey and alpha, RGB, RGBA.
     q: rate, 0 (smallest) to 6; None: 2. bpp: the q that gives at most so many bits a pixel. target_size: that
-    which gives a file of at most so many bytes, 40000 or "40kB". One of these three.
+    which gives a file of at most so many bytes, 40000 or "40kB". ssimulacra2: the smallest file with this
+    score. like: that as good as another codec's, "jpeg:80". One of these five.
     b: realism that the file is made for, 0 (most faithful) to 1; it can be chosen again at decoding.
     effort: 0..9, from 2 on a smaller file of the same quality is looked for, the longer the higher.
     tile: pixels a side, a multiple of 64 to 2048; smaller ones make parts cheaper. preview: put a small WebP
@@ -91,6 +94,8 @@ def encode(
         b=b,
         bpp=bpp,
         target_size=target_size,
+        ssimulacra2=ssimulacra2,
+        like=like,
         target_bytes=target_bytes,
         effort=effort,
         tile=tile,

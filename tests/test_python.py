@@ -34,6 +34,7 @@ def place(tmp_path, monkeypatch, photographs):
     """A folder to work in, with photo.png, 80 x 48."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("nic_cli.jobs.settings.config_file", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr("nic_cli.image.preview.SIDE", 64)  # smaller than the picture, to have one
     pixels = np.ascontiguousarray(photographs["astronaut"][60:108, 180:260])
     Image.fromarray(pixels).save("photo.png", dpi=(300, 300), exif=exif(1))
     return tmp_path
@@ -43,7 +44,9 @@ def place(tmp_path, monkeypatch, photographs):
 def tiled(photographs) -> bytes:
     """RGB of 150 x 99 in six tiles."""
     pixels = np.ascontiguousarray(photographs["astronaut"][:99, :150])
-    return nic_cli.encode(pixels, tile=64, q=1, preview=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nic_cli.image.preview.SIDE", 64)
+        return nic_cli.encode(pixels, tile=64, q=1, preview=True)
 
 
 def commanded(*arguments: str) -> bytes:
@@ -208,6 +211,11 @@ def test_what_is_no_picture_by_its_shape_is_a_value_error(given, said):
         ({"bpp": "1"}, TypeError, "bpp is '1'"),
         ({"q": 1, "bpp": 1}, ValueError, "q and bpp exclude each other"),
         ({"bpp": 1, "target_size": 900}, ValueError, "exclude each other"),
+        ({"ssimulacra2": 60, "q": 1}, ValueError, "q and ssimulacra2 exclude each other"),
+        ({"ssimulacra2": 101}, ValueError, "^ssimulacra2: 101 cannot be used: give a number from 0 to 100"),
+        ({"ssimulacra2": "high"}, TypeError, "ssimulacra2 is 'high'"),
+        ({"like": 80}, TypeError, "like is 80: it takes a codec and its quality, such as 'jpeg:80'"),
+        ({"like": "jpeg"}, ValueError, "^like: 'jpeg' cannot be used: give jpeg"),
         ({"target_size": "many"}, ValueError, "give a size such as"),
         ({"target_size": 900.0}, TypeError, "it takes whole bytes, or a text"),
         ({"target_size": 0}, ValueError, "from 1 up"),
@@ -308,7 +316,7 @@ def test_a_file_that_is_open_says_all_and_decodes_nothing(place, monkeypatch):
         assert (nic.mode, nic.channels, nic.bit_depth, nic.q, nic.b) == ("RGB", 3, 8, 1.5, 0.5)
         assert (nic.model, nic.original.name, nic.original.format) == ("iris", "photo.png", "png")
         assert nic.metadata.exif == exif(1) and nic.metadata.icc is nic.metadata.xmp is None
-        assert nic.metadata.preview.size == nic.thumbnail().size == (80, 48)
+        assert nic.metadata.preview.size == nic.thumbnail().size == (64, 38)
         assert set(nic.metadata.kinds) == {"exif", "preview", "resolution", "origin"}
         assert nic.memory == nic.info.memory == memory.for_coding(80, 48, 3)
         assert nic.info == nic_cli.info(data) == nic_cli.info(io.BytesIO(data))

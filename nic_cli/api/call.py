@@ -13,7 +13,9 @@ from types import TracebackType
 from nic_cli import memory
 from nic_cli.errors import NicError, NicWarning, UsageError, WrongValue
 
-_OPTION = re.compile(r"--(frame|max-pixels|accept-truncated|device|hdr|tile|crop|scale|strip)\b")
+_OPTION = re.compile(
+    r"--(frame|max-pixels|accept-truncated|device|hdr|tile|crop|scale|strip|ssimulacra2|like)\b"
+)
 _OURS = ("nic_cli", "PIL")  # which calls us to save
 _silent = ContextVar("silent", default=False)
 

@@ -16,18 +16,23 @@ from nic_cli.limits import MAX_BPP, SEARCH_STEPS, check_size
 from nic_cli.units import parse_bytes
 
 if TYPE_CHECKING:
-    from nic_cli.types import Picture
+    from nic_cli.quality.judging import Judge
+    from nic_cli.types import Container, Picture
 
 HDR = ("plain", "keep")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What decides on the rate: q, or a largest size in bits a pixel or in bytes; nothing for the usual q."""
+    """What decides on the rate: q, a largest size in bits a pixel or in bytes, or what judges a score.
+
+    Nothing for the usual q.
+    """
 
     q: float | None = None
     bpp: float | None = None
     n_bytes: int | None = None
+    judge: Judge | None = None
 
     def target(self, picture: Picture) -> int | None:
         """The largest file in bytes, None if only q counts."""
@@ -55,6 +60,8 @@ def encode(
     b: float,
     bpp: float | None,
     target_size: int | str | None,
+    ssimulacra2: float | None,
+    like: str | None,
     target_bytes: int | None,
     effort: int,
     tile: int,
@@ -71,7 +78,14 @@ def encode(
     with Call() as call:
         if target_bytes is not None:
             call.warn("target_bytes is called target_size now", DeprecationWarning)
-        rate = _rate(q=q, bpp=bpp, target_size=target_size, target_bytes=target_bytes)
+        rate = _rate(
+            q=q,
+            bpp=bpp,
+            target_size=target_size,
+            ssimulacra2=ssimulacra2,
+            like=like,
+            target_bytes=target_bytes,
+        )
         realism = given.number("b", b)
         effort, tile = given.whole("effort", effort), given.whole("tile", tile)
         name, device = given.model_name(model), given.choice("device", device, given.DEVICES)
@@ -96,29 +110,42 @@ def encode(
         using = shared(name, device)
         if SEARCH_STEPS[effort] and not using.searched:
             call.warn(f"model {using.name} cannot be searched for better latents: encoding without")
-        container = memory.with_less_memory(
-            lambda divisor: codec.encode(
-                picture,
-                using,
-                q=rate.q,
-                b=realism,
-                tile=tile,
-                target_bytes=rate.target(picture),
-                effort=effort,
-                divisor=divisor,
-            ),
-            call.warn,
-            memory.for_coding(picture.width, picture.height, picture.channels * picture.bit_depth // 8),
-        )
-        return file.pack(container)
+
+        def coded(q: float | None) -> Container:
+            return memory.with_less_memory(
+                lambda divisor: codec.encode(
+                    picture,
+                    using,
+                    q=q,
+                    b=realism,
+                    tile=tile,
+                    target_bytes=rate.target(picture),
+                    effort=effort,
+                    divisor=divisor,
+                ),
+                call.warn,
+                memory.for_coding(picture.width, picture.height, picture.channels * picture.bit_depth // 8),
+            )
+
+        if rate.judge is None:
+            return file.pack(coded(rate.q))
+        rate.judge.check(picture, "the picture")
+        searching = SEARCH_STEPS[effort] > 0 and using.searched
+        judged = rate.judge(picture, using, coded, None, call.warn, None, jumpy=searching)
+        for notice in judged.notices:
+            call.warn(notice)
+        return file.pack(judged.container)
 
 
-def _rate(*, q: object, bpp: object, target_size: object, target_bytes: object) -> Rate:
+def _rate(**ways: Any) -> Rate:
     """The one place that knows all that may decide on the rate; a further way belongs in here."""
-    ways = {"q": q, "bpp": bpp, "target_size": target_size, "target_bytes": target_bytes}
+    q, bpp, target_size, target_bytes = (ways[n] for n in ("q", "bpp", "target_size", "target_bytes"))
     chosen = [name for name, value in ways.items() if value is not None]
     if len(chosen) > 1:
-        raise WrongValue(f"{' and '.join(chosen)} exclude each other: give one of q, bpp and target_size")
+        known = ", ".join(name for name in ways if name != "target_bytes")
+        raise WrongValue(f"{' and '.join(chosen)} exclude each other: give one of {known}")
+    if ways["ssimulacra2"] is not None or ways["like"] is not None:
+        return Rate(judge=_judge(ways["ssimulacra2"], ways["like"]))
     if target_bytes is not None:
         return Rate(n_bytes=given.whole("target_bytes", target_bytes, 1))
     if isinstance(target_size, str):
@@ -132,6 +159,15 @@ def _rate(*, q: object, bpp: object, target_size: object, target_bytes: object) 
     if bits is not None and not 0 < bits <= MAX_BPP:
         raise WrongValue(f"bpp is {bits:g}: it takes a number over 0 and up to {MAX_BPP:g}")
     return Rate(given.number("q", q), bits, given.whole_or_none("target_size", target_size, 1))
+
+
+def _judge(score: object, like: object) -> Judge:
+    from nic_cli.quality import judging
+
+    wanted = given.number("ssimulacra2", score)
+    if like is not None and not isinstance(like, str):
+        raise WrongType(f"like is {like!r}: it takes a codec and its quality, such as 'jpeg:80'")
+    return judging.judge(wanted, like, None)
 
 
 def _kinds(strip: object) -> frozenset[str]:
@@ -154,10 +190,10 @@ def _prepared(image: object, reading: Reading, call: Call) -> Picture:
         )
     picture = _read(image, reading, call)
     from nic_cli.image.metadata import strip
-    from nic_cli.image.preview import with_preview
+    from nic_cli.image.preview import with_useful_preview
 
     picture = strip(picture, reading.strip)
-    return with_preview(picture) if reading.preview else picture
+    return with_useful_preview(picture, call.warn, "the picture") if reading.preview else picture
 
 
 def _read(image: object, reading: Reading, call: Call) -> Picture:

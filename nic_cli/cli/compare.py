@@ -10,10 +10,9 @@ import typer
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON
 from nic_cli.errors import UsageError
-from nic_cli.jobs import settings
+from nic_cli.jobs import comparing, settings
 from nic_cli.jobs.files.plan import STREAM
 from nic_cli.jobs.model_cache import Models
-from nic_cli.jobs.quality import comparing
 from nic_cli.storage.printable import printable
 from nic_cli.terminal.console import Console
 

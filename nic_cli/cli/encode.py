@@ -11,7 +11,7 @@ from nic_cli.jobs import option_values, runner, settings
 from nic_cli.jobs.encoding import Encoder
 from nic_cli.jobs.files import outputs, removal
 from nic_cli.jobs.model_cache import Models
-from nic_cli.jobs.quality import judging
+from nic_cli.quality import judging
 
 EXAMPLES = (
     ("nic encode photo.png", "writes photo.nic"),

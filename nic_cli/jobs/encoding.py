@@ -7,19 +7,21 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from nic_cli import memory
+from nic_cli.container import layout
 from nic_cli.errors import UsageError
 from nic_cli.jobs import option_values
 from nic_cli.jobs.files import existing_output, outputs, removal, streams
 from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report, Stop
-from nic_cli.jobs.quality import measuring
-from nic_cli.jobs.quality.judging import NOTHING, Judge, Judged, Likened
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.jobs.settings import Settings
 from nic_cli.limits import SEARCH_STEPS
 from nic_cli.metrics import SSIMULACRA2
+from nic_cli.quality import measuring
+from nic_cli.quality.judging import NOTHING, Judge, Judged, Likened
 from nic_cli.terminal.console import Console
+from nic_cli.units import in_bytes
 from nic_cli.zoo.find import find
 from nic_cli.zoo.pins import is_address
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 
 COMMON_TOP = 4.0  # of q: what every model has, so that none need be loaded to say so
+
+
+LARGE = 1 << 26  # pixels from which it is said what coding takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class Encoder:
         if self._is_done(job, console):
             return None
         from nic_cli.image.metadata import strip
-        from nic_cli.image.preview import with_preview
+        from nic_cli.image.preview import with_useful_preview
         from nic_cli.image.reading import read
 
         name = outputs.spoken(job.source, "standard input")
@@ -134,7 +139,7 @@ class Encoder:
             )
         self.judge.check(picture, name)
         picture = strip(picture, self.strip)
-        return with_preview(picture) if self.preview else picture
+        return with_useful_preview(picture, console.warn, name) if self.preview else picture
 
     def code(self, picture: Picture) -> Coded:
         """Encode a picture."""
@@ -144,6 +149,9 @@ class Encoder:
 
         model = self._model()
         started = time.monotonic()
+        needs = memory.for_coding(picture.width, picture.height, picture.channels * picture.bit_depth // 8)
+        if picture.width * picture.height > LARGE:
+            self.console.say(f"{picture.width} x {picture.height} pixels: about {in_bytes(needs)} of memory")
         searching = SEARCH_STEPS[self.settings.effort] > 0 and model.searched
         what = "steps" if searching else "rows"
         what = "codings at most" if self.judge.searches else what
@@ -164,9 +172,7 @@ class Encoder:
                         progress=None if self.judge.searches else told,
                     ),
                     self.console.warn,
-                    memory.for_coding(
-                        picture.width, picture.height, picture.channels * picture.bit_depth // 8
-                    ),
+                    needs,
                 )
 
             judged = self.judge(
@@ -236,6 +242,8 @@ class Encoder:
         )
         name = outputs.spoken(job.target, "standard output")
         line = f"{name}  {n_bytes:,} bytes  {record.bpp:.3f} bpp  q {record.q:.4g}"
+        preview = next((len(c.data) for c in judged.container.chunks if c.kind == layout.PREVIEW), 0)
+        line += f"  preview {preview:,} bytes" if preview else ""
         if self.judge.measures:
             line += f"  {measuring.in_words(judged.shown)}"
             record = _measured(record, judged)

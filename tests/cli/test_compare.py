@@ -15,9 +15,9 @@ from nic_cli.extras import adding
 from nic_cli.image import rowwise
 from nic_cli.image.ancillary import profiles
 from nic_cli.image.ancillary.colour_codes import P3, ColourCode
-from nic_cli.jobs.quality import measuring
 from nic_cli.metrics import METRICS, named
 from nic_cli.metrics.pixels import eight_bits
+from nic_cli.quality import measuring
 from nic_cli.types import Metadata
 from tests.cli.conftest import ROOT, damaged
 

@@ -13,7 +13,7 @@ from ssimulacra2 import compute_ssimulacra2
 
 from nic_cli import score_control
 from nic_cli.extras import adding
-from nic_cli.jobs.quality import judging, measuring
+from nic_cli.quality import judging, measuring
 from tests.cli.conftest import ROOT
 from tests.cli.test_compare import deep
 from tests.cli.test_json import ENCODE

@@ -51,7 +51,19 @@ def test_too_many_pixels_are_refused_both_ways(nic, picture, packed):
     assert nic("decode", packed, "-o", "other.png", "--max-pixels", "100", "--crop", "0,0,9,9").code == 0
 
 
+def test_a_picture_no_larger_than_a_preview_gets_none(nic, picture):
+    done = nic("encode", picture, "--preview")
+    assert done.code == 0
+    assert done.lines[0] == "nic: warning: photo.png: no larger than a preview, so none was added"
+    assert nic("info", "photo.nic", "--preview", "-").code == 1
+
+
 def test_a_preview_comes_back_as_it_went_in(nic, picture):
+    with Image.open(picture) as small:
+        small.resize((320, 192)).save(picture)
+    told = nic("encode", picture, "--preview", "-o", "told.nic").lines[-1]
+    held = json.loads(nic("info", "told.nic", "--json").out)["metadata"]["preview"]
+    assert f"  preview {held:,} bytes" in told
     assert nic("encode", picture, "--preview", "-o", "seen.nic").code == 0
     done = nic("info", "seen.nic", "--preview", "small.webp")
     assert done.code == 0 and done.out == b""

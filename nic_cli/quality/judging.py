@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nic_cli import score_control
 from nic_cli.container.layout import STEPS
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs.quality import measuring
 from nic_cli.metrics import METRICS, SSIMULACRA2, Measure, named
+from nic_cli.quality import measuring
 
 if TYPE_CHECKING:
     from nic_cli.types import Container, Picture, PixelArray

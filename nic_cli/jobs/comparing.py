@@ -12,8 +12,8 @@ from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs.files import outputs, streams
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report
-from nic_cli.jobs.quality import measuring
 from nic_cli.metrics import Measure
+from nic_cli.quality import measuring
 from nic_cli.terminal.comparison_table import table
 from nic_cli.terminal.console import Console
 

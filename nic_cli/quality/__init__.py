@@ -1,0 +1,1 @@
+"""How near a coded picture is to its original: measured, or wanted."""
