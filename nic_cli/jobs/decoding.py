@@ -104,7 +104,7 @@ class Decoder:
         model = self.models.for_decoding(container.header)  # not part of the time
         started = time.monotonic()
         view, size = self.view, self.view.size(container.header)
-        with self.console.progress("rows") as bar:
+        with self.console.progress("decoding", in_percent=True) as bar:
 
             def stream(divisor: int) -> Picture:
                 return codec.stream(

@@ -153,9 +153,9 @@ class Encoder:
         if picture.width * picture.height > LARGE:
             self.console.say(f"{picture.width} x {picture.height} pixels: about {in_bytes(needs)} of memory")
         searching = SEARCH_STEPS[self.settings.effort] > 0 and model.searched
-        what = "steps" if searching else "rows"
+        what = "searching" if searching else "encoding"
         what = "codings at most" if self.judge.searches else what
-        with self.console.progress(what) as bar:
+        with self.console.progress(what, in_percent=not self.judge.searches) as bar:
             told = bar if self.alone else None
 
             def coded(q: float | None) -> Container:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TOPICS = {
+    "installing": "nic(7)",
     "archives": "nic(7)",
     "pictures": "nic(7)",
     "speed": "nic(7)",

@@ -71,4 +71,4 @@ def test_standard_error_may_be_gone(nic, packed, monkeypatch):
     from nic_cli.__main__ import main
 
     monkeypatch.setattr(sys, "stderr", None)
-    assert main(["info", "gone.nic"]) == 1
+    assert main(["info", "gone.nic"]) == 3

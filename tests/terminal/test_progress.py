@@ -62,7 +62,7 @@ def test_nor_does_work_without_a_terminal(shown, monkeypatch):
     assert shown(Console(), 3, patience=-1.0) == ""
 
 
-def test_the_rows_of_one_picture_have_a_bar(nic, packed, monkeypatch):
+def test_one_picture_has_a_bar_in_percent(nic, packed, monkeypatch):
     from nic_cli import codec
 
     real = codec.stream
@@ -76,5 +76,5 @@ def test_the_rows_of_one_picture_have_a_bar(nic, packed, monkeypatch):
     monkeypatch.setattr("nic_cli.codec.stream", stepwise)
     done = nic("decode", packed, err_terminal=True)
     assert done.code == 0
-    assert "rows" in done.err
+    assert "decoding" in done.err and "25%" in done.err
     assert done.out == b""
