@@ -210,7 +210,9 @@ class Encoder:
         model = self.models.for_encoding()
         q, top = self.target_rate.q or 0.0, model.config.q_top
         if self.target_rate.by_quality and q > top:
-            raise Stop(UsageError(f"--quality: {q:g} is over what {model.name} has: give 0 to {top:g}"))
+            other = f", or --like jpeg:{q:.0f} for what a JPEG has" if 10 <= q <= 100 else ""
+            said = f"--quality: {q:g} is over what {model.name} has: give 0 to {top:g}{other}"
+            raise Stop(UsageError(said))
         return model
 
     def _report(self, job: Job, coded: Coded, seconds: float, before: int, console: Console) -> Report:

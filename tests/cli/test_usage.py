@@ -25,7 +25,12 @@ REFUSED = {
     ("encode", "photo.png", "-e", "10"): "--effort: 10 cannot be used: give a whole number from 0 to 9",
     ("encode", "photo.png", "-e", "-1"): "--effort: -1 cannot be used: give a whole number from 0 to 9",
     ("encode", "photo.png", "-q", "-1"): "--quality: -1 cannot be used: give a number from 0 up",
-    ("encode", "photo.png", "-q", "75"): "--quality: 75 is over what iris has: give 0 to 6",
+    (
+        "encode",
+        "photo.png",
+        "-q",
+        "75",
+    ): "--quality: 75 is over what iris has: give 0 to 6, or --like jpeg:75",
     ("encode", "photo.png", "-q", "nan"): "--quality: nan cannot be used: give a number from 0 up",
     ("encode", "photo.png", "-q", "high"): "--quality: 'high' cannot be used: give a number",
     ("encode", "photo.png", "-q"): "-q",
