@@ -12,6 +12,8 @@ from nic_cli.jobs.decoding import OUTPUT_FORMATS, Decoder, suffix_of
 from nic_cli.jobs.files import outputs, removal
 from nic_cli.jobs.files.originals import ORIGINAL, renamed
 from nic_cli.jobs.model_cache import Models
+from nic_cli.zoo.find import find
+from nic_cli.zoo.pins import is_address
 
 EXAMPLES = (
     ("nic decode photo.nic", "writes photo.png"),
@@ -105,6 +107,8 @@ def decode(
     format = None if wanted == ORIGINAL else wanted
     view, most = option_values.view(look.crop, look.scale), option_values.pixel_limit(look.max_pixels)
     chosen.apply()
+    if look.model is not None and not is_address(look.model):
+        find(look.model)  # or files whose model is known would decode in spite of a wrong name
     jobs = outputs.plan_decoding(inputs, output, run_options, suffix_of(format))
     console = run_options.console
     if wanted == ORIGINAL:

@@ -35,4 +35,4 @@ def test_a_fault_would_be_seen(monkeypatch):
 
     monkeypatch.setattr(file, "unpack", broken)
     with pytest.raises(KeyError):
-        replay("plugin", data)
+        replay("decoding", data)

@@ -23,6 +23,12 @@ def test_0_all_done(nic, packed):
     assert nic("verify", packed).code == 0
 
 
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_4_a_model_that_is_not_there_is_told_before_anything_is_read(nic, picture, packed, command):
+    for name in ("photo.png", "gone.png") if command == "encode" else ("photo.nic", "gone.nic"):
+        one_line(nic(command, "-f", name, "-m", "foo"), 4, "no model 'foo' here")
+
+
 def test_3_a_missing_input(nic):
     for command, name in (
         ("encode", "gone.png"),
