@@ -35,7 +35,10 @@ def photograph() -> bytes:
 
 
 def refused(data: bytes, *, pixels: bool = True) -> str | None:
-    """None where a file is refused in our words, at once; else what happened. pixels: not its symbols alone."""
+    """None where a file is refused in our words, at once; else what happened.
+
+    pixels: decode them, and not its symbols alone.
+    """
     start = time.process_time()
     try:
         container = file.unpack(data)
