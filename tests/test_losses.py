@@ -64,6 +64,24 @@ def test_spectrum_forgives_other_grain_of_the_same_colour_but_neither_its_loss_n
     assert bool(torch.isfinite(leaf.grad).all()) and bool(leaf.grad.any())
 
 
+def test_a_hump_over_many_lines_is_heard_though_no_line_of_it_stands_out(photographs, monkeypatch):
+    """Control: without the bands it costs little more than grain that is another by chance."""
+    crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)
+    smooth = torch.stack([crops[:128, :128], crops[40:168, 30:158]])
+    random = torch.Generator().manual_seed(0)
+    grain, other = (0.03 * torch.randn(smooth.shape, generator=random) for _ in "ab")
+
+    uneven = torch.tensor([1.4, 0.7])[:, None, None, None]  # so that the batch as a whole is as loud
+
+    def louder():
+        like, hump = (float(spectrum(smooth + k * other, smooth + grain).mean()) for k in (1.0, uneven))
+        return hump / like
+
+    heard = louder()
+    monkeypatch.setattr("nic_cli.losses.spectrum.OVER_BAND", 100.0)
+    assert heard > 1.2 * louder()
+
+
 @pytest.mark.parametrize("name", TERMS)
 def test_a_loss_is_zero_for_equals_and_grows_with_noise(pair, name):
     found, wanted = pair

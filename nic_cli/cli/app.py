@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module, metadata
 from typing import Annotated
 
@@ -72,7 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     one = next(iter(arguments), None) if "_NIC_COMPLETE" not in os.environ else None
     command = typer.main.get_command(application(one if one in COMMANDS and one != "help" else None))
     if "_NIC_COMPLETE" in os.environ:  # the shell asks for completions
-        command.main(list(arguments), prog_name="nic")
+        with suppress(KeyError, ValueError):  # or does not say of what
+            command.main(list(arguments), prog_name="nic")
+        return 0
     try:
         with command.make_context("nic", list(arguments)) as context:
             code = command.invoke(context)

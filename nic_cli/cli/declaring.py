@@ -78,6 +78,8 @@ def with_numbers(annotation: Any) -> Any:
 
     def parse(text: object) -> float:
         try:
+            if not str(text).isascii() or set(str(text)) & set("_ "):
+                raise ValueError
             return number(text)  # type: ignore[no-any-return]
         except (ValueError, TypeError):
             whole = "whole " if number is int else ""

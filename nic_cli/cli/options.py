@@ -136,7 +136,8 @@ Remove = Annotated[
     flag(
         "--rm",
         panel=OUTPUT,
-        help="Remove each input once its output is written, read back and found sound.",
+        help="Remove each input once its output is written, read back and found sound; what something was "
+        "left out of, or is the smaller, stays.",
     ),
 ]
 Jobs = Annotated[

@@ -155,7 +155,7 @@ def from_pil(
         told = _told(stream, image, "", name, silent) if stream else _told_again(image, name)
         # Whoever took metadata out of `info` must find none in the file.
         if said := gathered.titles(told.beside):
-            warn(f"{name}: {', '.join(said)} are taken of files only: give the file")
+            warn(f"{name}: left out, since only files have it: {', '.join(said)}; give the file")
         told = replace(told, beside=Metadata())
         deep = _unnarrowed(image, stream, name)
         if stream is not None:

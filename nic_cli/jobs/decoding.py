@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,10 @@ OUTPUT_FORMATS = ("png", "jpeg", "webp", "tiff", "ppm")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The JSON object of a decoded file. bytes: of the picture file. seconds: decoding and writing."""
+    """The JSON object of a decoded file. bytes: of the picture file. seconds: decoding and writing.
+
+    removed: the input, by --rm.
+    """
 
     input: str
     output: str
@@ -40,6 +43,7 @@ class Decoded:
     height: int
     bytes: int
     seconds: float
+    removed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Decoder:
     alone: bool  # the only one, so that its rows may have a bar
     view: View = WHOLE
     most: int | None = None
+    sources: dict[Path, removal.Seen] = field(default_factory=dict)  # as they were when they were read
 
     def rehearse(self, job: Job) -> Report | None:
         """Report what would be done; give None for a file whose output is there and to be kept."""
@@ -83,6 +88,8 @@ class Decoder:
         """Read the file of a job; give None if its output is there and to be kept."""
         exists = not outputs.is_free(job, self.run_options)
         self._format(job.target)
+        if self.run_options.remove and job.source is not None:
+            self.sources[job.source] = removal.seen(job.source)
         container = self._unpacked(job)
         size = self.view.size(container.header)
         if exists and outputs.is_kept(job, lambda: existing_output.check_picture(job, *size), console):
@@ -128,39 +135,52 @@ class Decoder:
     def write(self, job: Job, shown: Shown, console: Console) -> Report:
         """Write the picture of a job."""
         started = time.monotonic()
+        heard: list[str] = []  # what is lost on the way
         if shown.rows:
             needs = self._needs(shown.container)
             n_bytes = memory.with_less_memory(
-                lambda divisor: self._written(job, shown.picture(divisor), console), console.warn, needs
+                lambda divisor: self._written(job, shown.picture(divisor), console, heard),
+                console.warn,
+                needs,
             )
         else:
-            n_bytes = self._written(job, shown.picture(1), console)
+            n_bytes = self._written(job, shown.picture(1), console, heard)
         seconds = shown.seconds + time.monotonic() - started
         before = job.source.stat().st_size if job.source is not None else 0
-        removed = ""
-        if self.run_options.remove:
-            removed = removal.remove(job, lambda: existing_output.check_picture(job, *shown.size))
-        report = self._report(job, shown, n_bytes, seconds, console)
+        removed = self._removed(job, shown, heard, console)
+        report = self._report(job, shown, n_bytes, seconds, console, removed)
         width, height = shown.size
-        return replace(
-            report, line=report.line + removed, before=before, after=n_bytes, pixels=width * height
-        )
+        return replace(report, before=before, after=n_bytes, pixels=width * height)
+
+    def _removed(self, job: Job, shown: Shown, heard: list[str], console: Console) -> bool:
+        """Remove the input where that was asked for and nothing of it would be lost; tell whether it went."""
+        if not self.run_options.remove or job.source is None:
+            return False
+        why = heard[0] if heard else ""
+        read = self.sources.get(job.source)
+        why = why or removal.remove(job.source, read, lambda: existing_output.check_picture(job, *shown.size))
+        if why:
+            console.warn(f"{printable(job.source)}: not removed: {why}")
+        return not why
 
     def _needs(self, container: Container) -> int:
         header = container.header
         bytes_a_pixel = header.channels * header.bit_depth // 8
         return memory.for_coding(*self.view.size(header), bytes_a_pixel, header.width * header.height)
 
-    def _written(self, job: Job, picture: Picture, console: Console) -> int:
+    def _written(self, job: Job, picture: Picture, console: Console, heard: list[str]) -> int:
         from nic_cli.image.writing import write
 
         name = outputs.spoken(job.target, "standard output")
+
+        def warn(text: str) -> None:
+            heard.append(text)
+            console.warn(f"{name}: {text}")
+
         if picture.metadata.lost:
-            console.warn(f"{name}: left out of what is cut or scaled: {', '.join(picture.metadata.lost)}")
+            warn(f"left out of what is cut or scaled: {', '.join(picture.metadata.lost)}")
         with streams.output(job, preserve=self.run_options.preserve) as stream:
-            write(
-                picture, stream, self._format(job.target), warn=lambda text: console.warn(f"{name}: {text}")
-            )
+            write(picture, stream, self._format(job.target), warn=warn)
             return stream.tell()
 
     def _format(self, target: Path | None) -> str:
@@ -175,7 +195,9 @@ class Decoder:
             )
         return found
 
-    def _report(self, job: Job, shown: Shown, n_bytes: int, seconds: float, console: Console) -> Report:
+    def _report(
+        self, job: Job, shown: Shown, n_bytes: int, seconds: float, console: Console, removed: bool
+    ) -> Report:
         header = shown.container.header
         record = Decoded(
             input=outputs.named(job.source),
@@ -186,6 +208,7 @@ class Decoder:
             height=shown.size[1],
             bytes=n_bytes,
             seconds=round(seconds, 3),
+            removed=removed,
         )
         source = outputs.spoken(job.source, "standard input")
         console.detail(
@@ -194,6 +217,7 @@ class Decoder:
         )
         name = outputs.spoken(job.target, "standard output")
         line = f"{name}  {n_bytes:,} bytes  {record.width} x {record.height}  b {record.b:.4g}"
+        line += f"  {source} removed" if removed else ""
         return Report(line, record)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from nic_cli import memory
 from nic_cli.container import layout
-from nic_cli.errors import UsageError
+from nic_cli.errors import PictureError, UsageError
 from nic_cli.jobs import option_values
 from nic_cli.jobs.files import existing_output, outputs, removal, streams
 from nic_cli.jobs.files.plan import Job
@@ -40,7 +41,7 @@ LARGE = 1 << 26  # pixels from which it is said what coding takes
 class Encoded:
     """The JSON object of an encoded picture. bpp: of the whole file. seconds: coding and writing.
 
-    kept, not_kept: names of what the picture says beside its pixels.
+    kept, not_kept: names of what the picture says beside its pixels. removed: the input, by --rm.
     """
 
     input: str
@@ -56,6 +57,7 @@ class Encoded:
     seconds: float
     kept: list[str]
     not_kept: list[str]
+    removed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Encoder:
     hdr: bool = False  # whether HDR keeps its code
     truncated: bool = False  # whether pictures cut short are taken
     judge: Judge = NOTHING  # what is measured, or wanted
+    sources: dict[Path, removal.Seen] = field(default_factory=dict)  # as they were when they were read
 
     def check(self) -> None:
         """Raise what is wrong with the model or q for all pictures, before the first is read."""
@@ -126,6 +129,10 @@ class Encoder:
 
         name = outputs.spoken(job.source, "standard input")
         with streams.opened(job.source) as stream:
+            if job.source is not None:
+                self.sources[job.source] = removal.seen(job.source)
+            if job.source is not None and _is_nic(stream):
+                raise PictureError(f"{name}: a .nic file already; nic decode makes a picture of it")
             picture = read(
                 stream,
                 name,
@@ -188,9 +195,22 @@ class Encoder:
             stream.write(coded.data)
         seconds = coded.seconds + time.monotonic() - started
         before = job.source.stat().st_size if job.source is not None else 0
-        removed = removal.remove(job, lambda: self._verify(job)) if self.run_options.remove else ""
-        report = self._report(job, coded, seconds, before, console)
-        return replace(report, line=report.line + removed)
+        removed = self._removed(job, coded, before, console)
+        return self._report(job, coded, seconds, before, console, removed)
+
+    def _removed(self, job: Job, coded: Coded, before: int, console: Console) -> bool:
+        """Remove the input where that was asked for and nothing of it would be lost; tell whether it went."""
+        name = outputs.spoken(job.source, "standard input")
+        larger = 0 < before < len(coded.data)
+        if larger:
+            console.warn(f"{name}: its file is larger than it is; drawings are better kept as they are")
+        if not self.run_options.remove or job.source is None:
+            return False
+        why = f"left out: {', '.join(coded.not_kept)}" if coded.not_kept else "it is the smaller" * larger
+        why = why or removal.remove(job.source, self.sources.get(job.source), lambda: self._verify(job))
+        if why:
+            console.warn(f"{name}: not removed: {why}")
+        return not why
 
     def _verify(self, job: Job) -> None:
         from nic_cli import codec
@@ -211,11 +231,13 @@ class Encoder:
         q, top = self.target_rate.q or 0.0, model.config.q_top
         if self.target_rate.by_quality and q > top:
             other = f", or --like jpeg:{q:.0f} for what a JPEG has" if 10 <= q <= 100 else ""
-            said = f"--quality: {q:g} is over what {model.name} has: give 0 to {top:g}{other}"
+            said = f"q {q:g} is over what model {model.name} has: give 0 to {top:g}{other}"
             raise Stop(UsageError(said))
         return model
 
-    def _report(self, job: Job, coded: Coded, seconds: float, before: int, console: Console) -> Report:
+    def _report(
+        self, job: Job, coded: Coded, seconds: float, before: int, console: Console, removed: bool
+    ) -> Report:
         judged = coded.judged
         header, n_bytes = judged.container.header, len(coded.data)
         record = Encoded(
@@ -232,6 +254,7 @@ class Encoder:
             seconds=round(seconds, 3),
             kept=coded.kept,
             not_kept=coded.not_kept,
+            removed=removed,
         )
         source = outputs.spoken(job.source, "standard input")
         if judged.like is not None:
@@ -249,8 +272,15 @@ class Encoder:
         if self.judge.measures:
             line += f"  {measuring.in_words(judged.shown)}"
             record = _measured(record, judged)
-        saving = f"  ({100 * (n_bytes / before - 1):+.1f} %)" if before else ""
-        return Report(line + saving, record, before, n_bytes, header.width * header.height)
+        line += f"  ({100 * (n_bytes / before - 1):+.1f} %)" if before else ""
+        line += f"  {source} removed" if removed else ""
+        return Report(line, record, before, n_bytes, header.width * header.height)
+
+
+def _is_nic(stream: BinaryIO) -> bool:
+    start = stream.read(len(layout.SIGNATURE))
+    stream.seek(0)
+    return start == layout.SIGNATURE
 
 
 def _measured(record: Encoded, judged: Judged) -> Measured:

@@ -29,6 +29,10 @@ class Models:
         self._loaded: dict[str | None, Model] = {}
         self._coming: Future[Model] | None = None
 
+    def __reduce__(self) -> tuple[type[Models], tuple[Settings, Console]]:
+        """In another process models are loaded anew. What --trust fetches is here by then."""
+        return Models, (self._settings, self._console)
+
     def prepare(self, pixels: int, *, searching: bool) -> None:
         """Begin to load, in a thread of its own, what encoding a picture of so many pixels will need.
 

@@ -34,6 +34,7 @@ class Refused:
     payload: str | None
     symbols: str | None
     error: str
+    code: int
 
 
 class Verifier:
@@ -57,7 +58,7 @@ class Verifier:
 
     def refused(self, name: str, error: str, code: int) -> Refused:
         """Make the JSON object of the file that just failed."""
-        return Refused(name, False, self._payload, None, error)
+        return Refused(name, False, self._payload, None, error, code)
 
     def _symbols_crc(self, container: Container) -> int:
         from nic_cli import codec

@@ -24,6 +24,8 @@ STEADY = 1e-4  # power under which there is nothing: a tenth of what rounding to
 COLOURS = ((0.299, 0.587, 0.114), *COLOUR)  # BT.601
 WEIGHTS = (1.0, 0.25, 0.25)
 OVER_ALL, OVER_ONE = 0.2, 0.7  # how far ln power may lie over the original's: of the batch, and of a crop
+BAND, OVER_BAND = 4, 0.3  # lines a band each way, and the same of one of a crop, which varies less by chance
+OVER = 12.0  # how much what lies over counts: lines of the batch, of crops, and bands
 CHANCE = 0.1  # of the power of a cell may stand still: of 64 cells, a texture of random phases leaves .016
 STANDING = 0.3  # how much that counts: half to three quarters of the gradient where a mesh is seen
 
@@ -37,7 +39,8 @@ def spectrum(found: Tensor, wanted: Tensor) -> Tensor:
     (one_a, all_a), (one_b, all_b) = _log_powers(_colours(found)), _log_powers(_colours(wanted))
     apart, together = one_a - one_b, all_a - all_b
     over = F.relu(together - OVER_ALL).square() + F.relu(apart - OVER_ONE).square()
-    total = apart.square() + 4 * together.square() + 12 * over  # [N, planes, 64, 33]
+    over = over + _lines(F.relu(_banded(one_a) - _banded(one_b) - OVER_BAND).square())
+    total = apart.square() + 4 * together.square() + OVER * over  # [N, planes, 64, 33]
     heard = _heard(SIDE).to(found)
     each = (total * heard).sum((2, 3)) / heard.sum()
     return each @ found.new_tensor(WEIGHTS) + STANDING * standing(found, wanted)
@@ -76,6 +79,17 @@ def _log_powers(colours: Tensor) -> tuple[Tensor, Tensor]:
     parts = (parts - parts.mean((-1, -2), keepdim=True)) * (line[:, None] * line)
     power = torch.fft.rfft2(parts).abs().square().mean((2, 3))
     return (power + STEADY).log(), (power.mean(0, keepdim=True) + STEADY).log()
+
+
+def _banded(logs: Tensor) -> Tensor:
+    """ln powers, [N, 3, 64, 33] -> ln of the mean power of bands of 4x4 lines, [N, 3, 16, 8]."""
+    return F.avg_pool2d(logs[..., : SIDE // 2].exp(), BAND).log()
+
+
+def _lines(bands: Tensor) -> Tensor:
+    """[N, 3, 16, 8] -> the same for each of their lines, [N, 3, 64, 33]; the last is of the last band."""
+    lines = F.interpolate(bands, scale_factor=BAND, mode="nearest")
+    return torch.cat([lines, lines[..., -1:]], -1)
 
 
 @lru_cache(2)

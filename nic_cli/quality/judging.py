@@ -126,11 +126,15 @@ class Judge:
         """
         if not self.measures:
             return Judged(coded(q))
-        pixels = picture.pixels
-        notices = [] if picture.alpha is None else ["its alpha is not in what is measured"]
+        pixels = measuring.seen(picture)
+        notices = (
+            [] if picture.alpha is None else ["measured over mid-grey, where its alpha lets that through"]
+        )
         if not self.searches:
             container = coded(q)
-            values = measuring.values(self.metrics, pixels, measuring.decoded(container, model, warn).pixels)
+            values = measuring.values(
+                self.metrics, pixels, measuring.seen(measuring.decoded(container, model, warn))
+            )
             return Judged(container, values, notices=tuple(notices))
         score = named([SSIMULACRA2])[SSIMULACRA2]
         likened = None if self.like is None else _likened(self.like, pixels, score)
@@ -140,7 +144,7 @@ class Judge:
         def tried(rate: int) -> tuple[float, tuple[Container, PixelArray]]:
             nonlocal count
             container = coded(rate / STEPS)
-            shown = measuring.decoded(container, model, warn).pixels
+            shown = measuring.seen(measuring.decoded(container, model, warn))
             count += 1
             if progress is not None:
                 progress(count, score_control.CODINGS)

@@ -14,7 +14,7 @@ from nic_cli.metrics import METRICS, SSIMULACRA2, Measure, named
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nic_cli.types import Container, Picture
+    from nic_cli.types import Container, Picture, PixelArray
     from nic_cli.zoo.load import Model
 
 MOST = WHOLE
@@ -85,6 +85,16 @@ def values(
     """What each metric gives, None where the picture is too small for it."""
     measured = {name: float(metric(wanted, found)) for name, metric in metrics.items()}
     return {name: None if math.isnan(value) else value for name, value in measured.items()}
+
+
+def seen(picture: Picture) -> PixelArray:
+    """Its pixels, over mid-grey where it has alpha: what lies under alpha 0 is nobody's to see."""
+    if picture.alpha is None:
+        return picture.pixels
+    from nic_cli.metrics.pixels import over_grey
+
+    colours: PixelArray = over_grey(picture.pixels[: picture.height], picture.alpha)
+    return colours
 
 
 def shown(measured: Mapping[str, float | None]) -> dict[str, str]:

@@ -140,7 +140,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer, whatever happens."""
-        where = urlsplit(self.path)
+        try:
+            where = urlsplit(self.path)
+        except ValueError:  # an address that is none
+            self._send(400, b"no address\n")
+            return
         token, slash, path = where.path[1:].partition("/")
         if not self._is_known(token):
             self._send(403, b"open the address that nic view printed\n")
@@ -157,6 +161,8 @@ class Handler(BaseHTTPRequestHandler):
                     self.close_connection = True
 
     def _is_known(self, token: str) -> bool:
+        if len(self.headers.get_all("Host", [])) > 1:
+            return False
         try:
             host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         except ValueError:

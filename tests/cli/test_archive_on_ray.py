@@ -166,7 +166,7 @@ def record(number):
     return (
         dict.fromkeys(["input", "output", "model"], "")
         | dict.fromkeys(["q", "b", "width", "height", "bytes", "bpp", "tiles", "seconds"], number)
-        | {"kept": [], "not_kept": []}
+        | {"kept": [], "not_kept": [], "removed": False}
     )
 
 

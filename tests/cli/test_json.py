@@ -10,8 +10,8 @@ import pytest
 
 from .conftest import damaged
 
-ENCODE = "input output model q b width height bytes bpp tiles seconds kept not_kept".split()
-DECODE = "input output model b width height bytes seconds".split()
+ENCODE = "input output model q b width height bytes bpp tiles seconds kept not_kept removed".split()
+DECODE = "input output model b width height bytes seconds removed".split()
 VERIFY = "input ok payload symbols".split()
 INFO = (
     "input format_version width height channels alpha bit_depth model q b tile tiles bytes bpp "
@@ -45,6 +45,7 @@ def test_encode(nic, picture):
         "tiles": 1,
         "kept": ["name and format"],
         "not_kept": [],
+        "removed": False,
     }
 
 
@@ -102,8 +103,8 @@ def test_verify(nic, packed, coded):
 def test_verify_of_a_damaged_file(nic, coded):
     Path("bad.nic").write_bytes(damaged(coded))
     said = only(nic("verify", "--json", "bad.nic"))
-    assert list(said) == [*VERIFY, "error"]
-    assert (said["ok"], said["payload"], said["symbols"]) == (False, None, None)
+    assert list(said) == [*VERIFY, "error", "code"]
+    assert (said["ok"], said["payload"], said["symbols"], said["code"]) == (False, None, None, 3)
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "info"])

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -88,7 +89,7 @@ class Work:
 
 
 def run(names, capsys):
-    jobs = [Job(Path(name), Path("out")) for name in names]
+    jobs = [Job(Path(name), Path("made.nic")) for name in names]
     console = Console()
     code = runner.run(jobs, Work(console), console, show=console.say, processes=2)
     return code, capsys.readouterr().err.splitlines()
@@ -203,3 +204,116 @@ def test_progress_is_written_for_programs(nic, album):
     told = [json.loads(line) for line in done.lines if line.startswith("{")]
     assert told[-1] | {"seconds": 0} == {"progress": "files", "done": 6, "total": 6, "seconds": 0}
     assert [said["done"] for said in told] == sorted(said["done"] for said in told)
+
+
+# -- what --rm must not lose -----------------------------------------------------------------------
+
+
+def test_an_input_that_was_changed_meanwhile_stays(nic, picture, monkeypatch):
+    from nic_cli import codec
+
+    real = codec.verify
+
+    def verify(*given, **more):
+        picture.write_bytes(b"another picture, which nobody read")
+        return real(*given, **more)
+
+    monkeypatch.setattr("nic_cli.codec.verify", verify)
+    done = nic("encode", picture, "--rm", "--json")
+    assert done.code == 0 and picture.exists() and json.loads(done.out)["removed"] is False
+    assert "photo.png: not removed: it was changed meanwhile" in done.err
+
+
+def test_an_input_of_which_something_is_left_out_stays(nic, picture):
+    with Image.open(picture) as image:
+        image.convert("CMYK").save("inks.jpg")
+    done = nic("encode", "inks.jpg", "--rm")
+    assert done.code == 0 and Path("inks.jpg").exists()
+    assert "inks.jpg: not removed: left out: inks" in done.err
+    assert nic("encode", picture, "-o", "told.nic", "-f").code == 0
+    with Image.open(picture) as image:
+        image.save("told.png", dpi=(300, 300))
+    assert nic("encode", "told.png", "-f").code == 0
+    done = nic("decode", "told.nic", "-o", "told.ppm", "--rm")
+    assert (
+        done.code == 0 and Path("told.nic").exists() and "told.nic: not removed: PPM has no place" in done.err
+    )
+
+
+def test_a_file_that_is_larger_than_its_input_is_told_of_and_the_input_stays(nic):
+    dots = np.random.default_rng(0).integers(0, 2, (64, 64), np.uint8) * 255
+    Image.fromarray(dots).convert("1").save("drawing.png")
+    done = nic("encode", "-q", "6", "drawing.png", "--rm")
+    small, large = (Path(name).stat().st_size for name in ("drawing.png", "drawing.nic"))
+    assert done.code == 0 and small < large
+    assert "drawing.png: its file is larger than it is" in done.err
+    assert "drawing.png: not removed: it is the smaller" in done.err
+
+
+def test_a_folder_that_lets_nothing_go_is_told_of(nic, picture, monkeypatch):
+    def refused(self):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        done = nic("encode", picture, "-o", "made.nic", "--rm")
+    assert done.code == 0 and picture.exists() and Path("made.nic").exists()
+    assert "photo.png: not removed: Permission denied" in done.err
+
+
+def test_what_was_written_before_a_batch_ended_is_told(album, nic):
+    """Inputs that were removed are all named, and their number is that of the sum."""
+    (album / "2x.png").unlink()
+    for n in range(30):
+        (album / f"x{n:02}.png").write_bytes((album / "0.png").read_bytes())
+    command = [sys.executable, "-m", "nic_cli", "encode", "album", "-o", "out/", "-j", "2", "--rm", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
+    )
+    while not list(Path("out").glob("*.nic")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    out, said = process.communicate(timeout=60)
+    told = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 143
+    made = {path.stem for path in Path("out").iterdir()}
+    assert made == {Path(record["output"]).stem for record in told if record["removed"]}
+    assert not made & {path.stem for path in album.iterdir()}
+    assert f"{len(made)} done, 0 failed" in said.decode()
+
+
+# -- archives that grow ----------------------------------------------------------------------------
+
+
+def test_an_output_that_holds_another_picture_is_not_taken_for_this_one(nic, picture):
+    Path("in").mkdir()
+    with Image.open(picture) as image:
+        image.save("in/a.jpg")
+        image.rotate(180).save("b.png")
+    assert nic("encode", "in", "-o", "out/", "--skip-existing").code == 0
+    Path("b.png").rename("in/a.png")
+    done = nic("encode", "in", "-o", "out/", "--skip-existing")
+    assert (done.code, done.counts) == (0, "1 done, 1 skipped, 0 failed")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.nic", "a.png.nic"]
+    Path("in/a.jpg").unlink()
+    assert nic("encode", "in", "-o", "out/", "--skip-existing").lines[0] == "out/a.png.nic  skipped, exists"
+    back = nic("decode", "out", "-o", "back/", "--format", "original")
+    assert back.code == 0 and sorted(p.name for p in Path("back").iterdir()) == ["a.jpg", "a.png"]
+
+
+def test_two_files_of_one_original_both_come_back(nic, picture):
+    Path("out").mkdir()
+    assert nic("encode", picture, "-o", "out/").code == 0
+    assert nic("encode", picture, "-o", "out/", "--keep-suffix", "-q", "1").code == 0
+    back = nic("decode", "out", "-o", "back/", "--format", "original")
+    assert back.code == 0 and back.counts == "2 done, 0 failed"
+    names = ["photo.nic.png", "photo.png.nic.png"]
+    assert sorted(path.name for path in Path("back").iterdir()) == names
+
+
+def test_folders_that_are_left_out_are_told_of(nic, picture):
+    Path("in/below").mkdir(parents=True)
+    picture.rename("in/photo.png")
+    assert nic("encode", "in").lines[0] == "in: a folder below it left out; -r takes all"
+    assert "left out" not in nic("encode", "-r", "in", "-f").err

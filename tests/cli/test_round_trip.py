@@ -139,7 +139,7 @@ def test_a_folder_keeps_its_tree(nic, picture, coded):
         Path(name).write_bytes(picture.read_bytes())
     Path("album/notes.txt").write_text("no picture")
     done = nic("encode", "-r", "album", "-o", "packed/")
-    assert (done.code, done.lines[-1]) == (0, "3 done, 0 failed")
+    assert (done.code, done.counts) == (0, "3 done, 0 failed")
     found = sorted(str(path) for path in Path("packed").rglob("*.nic"))
     assert found == ["packed/a/one.nic", "packed/b/one.nic", "packed/two.nic"]
     assert nic("decode", "packed", "-o", "-").code == 2

@@ -30,7 +30,7 @@ REFUSED = {
         "photo.png",
         "-q",
         "75",
-    ): "--quality: 75 is over what iris has: give 0 to 6, or --like jpeg:75",
+    ): "q 75 is over what model iris has: give 0 to 6, or --like jpeg:75",
     ("encode", "photo.png", "-q", "nan"): "--quality: nan cannot be used: give a number from 0 up",
     ("encode", "photo.png", "-q", "high"): "--quality: 'high' cannot be used: give a number",
     ("encode", "photo.png", "-q"): "-q",
@@ -128,16 +128,16 @@ def test_an_output_after_the_input_is_told_of_o(nic, picture, packed):
     assert (out.code, out.lines) == (2, ["nic: out.jpg: not there, and an input here: -o names the output"])
     Path("photo.nic").write_bytes(b"x")
     out = nic("encode", "photo.png", "photo.nic")
-    assert out.code == 2 and "photo.nic is an input and would be overwritten; -o names" in out.err
+    assert out.code == 2 and "photo.nic is a" in out.err and "-o names" in out.err
     out = nic("encode", "photo.nic")
-    assert out.code == 2 and "photo.nic has the suffix of its output" in out.err
+    assert (out.code, out.lines) == (2, ["nic: photo.nic is a .nic file already: -o names an output"])
 
 
 def test_quality_over_the_models_top_says_the_range(nic, picture):
     done = nic("encode", picture, "missing.png", "-q", "15.5")
     assert done.code == 2
     assert len(done.lines) == 1
-    assert "15.5 is over what iris has: give 0 to " in done.err
+    assert "15.5 is over what model iris has: give 0 to " in done.err
     assert not Path("photo.nic").exists()
 
 

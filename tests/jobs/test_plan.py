@@ -90,9 +90,9 @@ def test_streams(tree):
         (["a.png", "in/c.jpg"], "-", "leave out -o -"),
         (["in/deep/.."], "a.png", "end it with /"),
         (["in/deep/empty"], None, "nothing to do"),
-        (["a.png"], "a.png", "has the suffix of its output"),
+        (["a.png"], "a.png", "is no .nic file: -o names an output"),
         (["a.png", "in/../a.nic"], None, "not there, and an input here"),
-        (["in/../a.nic", "a.png"], None, "has the suffix of its output"),
+        (["in/../a.nic", "a.png"], None, "a.nic is a .nic file already"),
         (["https://x.example/a.png"], None, "an address"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from nic_cli.container.file import read_opening
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs.files.plan import Job, refuse_collisions
 from nic_cli.storage.printable import printable
+from nic_cli.storage.tree import folded
 from nic_cli.terminal.console import Console
 
 ORIGINAL = "original"
@@ -27,21 +29,41 @@ def renamed(jobs: list[Job], output: str | None, console: Console) -> list[Job]:
     if output is not None and [job.target for job in jobs] == [Path(output)] and not Path(output).is_dir():
         raise UsageError(f"--format original names the file itself: give a folder, -o {printable(output)}/")
     found = [replace(job, target=_target(job.source, job.target, console)) for job in jobs]  # type: ignore[arg-type]
+    counts = Counter(folded(str(job.target)) for job in found)
+    for number, job in enumerate(found):
+        if job.source and job.target and counts[folded(str(job.target))] > 1:
+            name = job.source.name + job.target.suffix
+            console.warn(f"{printable(job.source)}: another was {printable(job.target)} too: now {name}")
+            found[number] = replace(job, target=job.target.with_name(name))
     refuse_collisions(found)
     return found
+
+
+def name_in(path: Path) -> str | None:
+    """The name of the file whose picture a `.nic` file holds; None if it is not said, or unreadable."""
+    try:
+        return _said(path)[1] or None
+    except (NicError, OSError):
+        return None
+
+
+def _said(path: Path) -> tuple[str, str]:
+    """Format and name of the original, "" where one is not said. Raises NicError and OSError."""
+    with path.open("rb") as stream:
+        chunks = read_opening(stream)[1]
+    said = next((chunk.data for chunk in chunks if chunk.kind == layout.ORIGIN), b"")
+    format, _, name = said.decode("utf-8", "replace").partition("\0")
+    return format, Path(name).name  # nothing of a folder, whatever a file may say
 
 
 def _target(source: Path, target: Path, console: Console) -> Path:
     from nic_cli.image.writing import FORMAT_BY_SUFFIX
 
     try:
-        with source.open("rb") as stream:
-            chunks = read_opening(stream)[1]
+        format, name = _said(source)
     except (NicError, OSError):  # told of when it is decoded
         return target
-    said = next((chunk.data for chunk in chunks if chunk.kind == layout.ORIGIN), b"")
-    format, _, name = said.decode("utf-8", "replace").partition("\0")
-    original = Path(Path(name).name)  # nothing of a folder, whatever a file may say
+    original = Path(name)
     if format not in _SUFFIXES:
         what = f"was {format}, which we do not write" if format else "is not said in it"
         console.warn(f"{printable(source)}: its original {what}: now PNG")

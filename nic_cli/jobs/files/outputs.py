@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nic_cli import bounded
 from nic_cli.errors import NicError, UsageError
-from nic_cli.jobs.files import streams
+from nic_cli.jobs.files import originals, streams
 from nic_cli.jobs.files.plan import STREAM, Job, check_free, check_writable, plan, plan_lines
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.run_options import RunOptions
@@ -41,6 +41,7 @@ def plan_encoding(inputs: Sequence[str] | None, output: str | None, run_options:
         if target.suffix.lower() in PICTURES:
             fitting = printable(target.with_suffix(NIC))
             raise UsageError(f"{printable(target)}: nic encode writes .nic files: give -o {fitting}")
+    _tell_of_folders(inputs or (), run_options)
     return jobs
 
 
@@ -71,6 +72,7 @@ def _plan(
     suffix_out: str,
     also_out: frozenset[str] = frozenset(),
 ) -> list[Job]:
+    held_by = originals.name_in if run_options.skip_existing and suffix_out == NIC else None
     if run_options.manifest is None:
         return plan(
             inputs,
@@ -81,6 +83,7 @@ def _plan(
             shard=run_options.shard,
             keep_suffix=run_options.keep_suffix,
             also_out=also_out,
+            held_by=held_by,
         )
     if inputs:
         raise UsageError("--manifest names all inputs: leave out the others")
@@ -91,7 +94,17 @@ def _plan(
         suffix_out=suffix_out,
         shard=run_options.shard,
         keep_suffix=run_options.keep_suffix,
+        held_by=held_by,
     )
+
+
+def _tell_of_folders(inputs: Sequence[str], run_options: RunOptions) -> None:
+    """Say which folders have more below them than was taken."""
+    for folder in [] if run_options.recursive else filter(Path.is_dir, map(Path, inputs)):
+        below = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        if below:
+            count = f"{len(below)} folders" if len(below) > 1 else "a folder"
+            run_options.console.say(f"{printable(folder)}: {count} below it left out; -r takes all")
 
 
 def _lines(name: str) -> list[manifest.Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from nic_cli.storage.shard import WHOLE, Shard
 from nic_cli.storage.tree import folded, inside
 
 STREAM = "-"
+
+HeldBy = Callable[[Path], "str | None"]
+"""Gives the name of the file whose picture a `.nic` file holds, None if that is not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,14 @@ def plan(
     shard: Shard = WHOLE,
     keep_suffix: bool = False,
     also_out: frozenset[str] = frozenset(),
+    held_by: HeldBy | None = None,
 ) -> list[Job]:
     """Return the jobs for `inputs` (files, folders, or a single `-`) and `-o output`.
 
     suffix_in: what is taken from a folder, lower case with the dot; files named outright are always taken.
     suffix_out: what replaces the suffix where the output is not named, and follows it where two would have
     one name, or with keep_suffix. shard: whose jobs are returned. also_out: suffixes of other outputs.
+    held_by: whose picture an output that exists holds, so that no other's is taken for it.
     Raises UsageError where outputs collide nonetheless, be they of another shard, an output is an input, or
     `output` cannot mean what was given.
     """
@@ -67,7 +72,7 @@ def plan(
         jobs = [_single(found, output, inputs)]
         refuse_collisions(jobs)
         return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
-    jobs = _apart(jobs, suffix_out, keep_suffix, [False] * len(jobs))
+    jobs = _apart(jobs, suffix_out, keep_suffix, [False] * len(jobs), held_by)
     refuse_collisions(jobs)
     return [job for job, (_, place) in zip(jobs, found, strict=True) if shard.takes(place)]
 
@@ -79,6 +84,7 @@ def plan_lines(
     suffix_out: str,
     shard: Shard = WHOLE,
     keep_suffix: bool = False,
+    held_by: HeldBy | None = None,
 ) -> list[Job]:
     """Return the jobs for a list of inputs and `-o output`, a folder, for those whose output is not named.
 
@@ -96,7 +102,7 @@ def plan_lines(
         key = os.path.realpath(line.source), line.target or beside
         found.setdefault(key, (job, place, line.target is not None))
     named = [given for *_, given in found.values()]
-    jobs = _apart([job for job, *_ in found.values()], suffix_out, keep_suffix, named)
+    jobs = _apart([job for job, *_ in found.values()], suffix_out, keep_suffix, named, held_by)
     refuse_collisions(jobs)
     return [job for job, (_, place, _) in zip(jobs, found.values(), strict=True) if shard.takes(place)]
 
@@ -154,17 +160,24 @@ def _refuse_habits(inputs: Sequence[str], output: str | None, out: frozenset[str
         raise UsageError(f"{printable(last)}: not there, and an input here: -o names the output")
 
 
-def _apart(jobs: Sequence[Job], suffix: str, always: bool, named: Sequence[bool]) -> list[Job]:
+def _apart(
+    jobs: Sequence[Job], suffix: str, always: bool, named: Sequence[bool], held_by: HeldBy | None
+) -> list[Job]:
     """Have outputs that would be one (a.jpg and a.png, both a.nic) keep the suffix of their input.
 
     named: of each job, whether its output was given. What would overwrite an input is left to be refused.
+    One that exists stays that of the picture in it, and of no other: so an archive can grow.
     """
     names = [folded(str((job.target or Path()).absolute())) for job in jobs]
     inputs = {folded(str(job.source.absolute())) for job in jobs if job.source is not None}
     counts = Counter(names)
     found = []
     for job, name, given in zip(jobs, names, named, strict=True):
-        if job.source and job.target and not given and name not in inputs and (always or counts[name] > 1):
+        if not job.source or not job.target or given or (name in inputs and not always):
+            found.append(job)
+            continue
+        owner = held_by(job.target) if held_by is not None and job.target.exists() else None
+        if always or (owner != job.source.name if owner else counts[name] > 1):
             found.append(replace(job, target=job.target.with_name(job.source.name + suffix)))
         else:
             found.append(job)
@@ -185,15 +198,14 @@ def refuse_collisions(jobs: Sequence[Job]) -> None:
         key = _key(job.target)
         if key in sources:
             itself = job.source is not None and _key(job.source) == key
-            also = "has the suffix of its output" if itself else "is an input"
-            raise UsageError(
-                f"{printable(job.target)} {also} and would be overwritten; -o names another output"
-            )
+            kind = "is a .nic file already" if job.target.suffix.lower() == ".nic" else "is no .nic file"
+            said = kind if itself else "is an input and would be overwritten"
+            raise UsageError(f"{printable(job.target)} {said}: -o names an output")
         if key in targets:
             first = targets[key].source
             raise UsageError(
                 f"{printable(first or STREAM)} and {printable(job.source or STREAM)} would both become "
-                f"{printable(job.target)}; give a folder that holds both, with -r, or do them apart"
+                f"{printable(job.target)}; --keep-suffix, or -r with a folder that holds both, may help"
             )
         targets[key] = job
 

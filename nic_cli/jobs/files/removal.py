@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from nic_cli.errors import UsageError
 from nic_cli.jobs.files.plan import Job
@@ -25,13 +26,26 @@ def check(jobs: Sequence[Job], partial: Sequence[str]) -> None:
         seen.add(place)
 
 
-def remove(job: Job, check: Callable[[], None]) -> str:
-    """Remove the input of a job if `check` raises nothing; give what is said of it.
+Seen = tuple[int, int, int, int]
+"""What tells one file from another that has its name: device, number, size and time."""
 
-    Raises what `check` raises, and OSError.
+
+def seen(path: Path) -> Seen:
+    """The file of a name as it is now. Raises OSError."""
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def remove(path: Path, read: Seen | None, check: Callable[[], None]) -> str:
+    """Remove an input if it is the one that was read and `check` raises nothing; give why it stays, or "".
+
+    Raises what `check` raises.
     """
     check()
-    if job.source is None:
-        return ""
-    job.source.unlink()
-    return f"  {printable(job.source)} removed"
+    try:
+        if seen(path) != read:
+            return "it was changed meanwhile"
+        path.unlink()
+    except OSError as error:
+        return error.strerror or "it cannot be"
+    return ""

@@ -1,7 +1,8 @@
 """`-j N`: the work of `nic encode` and `nic decode` by several processes of this machine.
 
 Each has a model of its own and a part of the threads, reads, codes and writes one file after the other, and
-tells of it by a pipe; reports come in the order of the inputs, as from one process, and files are the same.
+tells of it by a pipe; reports come in the order of the inputs, as from one process, and files are the same
+(with a search for better latents, as from one process with as many threads).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nic_cli.errors import NicError
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from nic_cli.jobs.pipeline import Settle, Steps
 
 AHEAD = 4  # jobs begun for each process beyond the one whose report is waited for
-KILLED = "its process was killed: look at the memory of the machine, or give fewer by -j"
+KILLED = "its process was killed or could not start: look at the memory of the machine, or leave out -j"
 PATIENCE = 5.0  # seconds for a process to leave once it was asked to
 
 
@@ -55,7 +58,8 @@ class _Worker:
         self._process = multiprocessing.get_context("spawn").Process(
             target=_serve, args=(theirs, work), daemon=True
         )
-        self._process.start()
+        with _no_main():
+            self._process.start()
         theirs.close()
         self.number: int | None = None
 
@@ -73,16 +77,19 @@ class _Worker:
             return None
         return done
 
-    def end(self) -> None:
-        """Have it leave; what it was writing is taken away by itself."""
-        if self.number is None:
-            self.pipe.close()
-        else:
+    def end(self) -> Done | None:
+        """Have it leave, and give what it had finished; what is half written is taken away by itself."""
+        done = None
+        if self.number is not None:
             self._process.terminate()
+            with suppress(OSError):
+                done = self.take() if self.pipe.poll(PATIENCE) else None
+        self.pipe.close()
         self._process.join(PATIENCE)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        return done
 
 
 def run(jobs: Sequence[Job], work: Steps, settle: Settle, count: int) -> None:
@@ -104,8 +111,14 @@ def run(jobs: Sequence[Job], work: Steps, settle: Settle, count: int) -> None:
                     return
                 told += 1
     finally:
+        # What was written before all ended is told of: inputs may have been removed for it.
         for worker in workers:
-            worker.end()
+            number = worker.number
+            if (last := worker.end()) is not None and number is not None:
+                found[number] = last
+        for number in sorted(found):
+            if found[number].report is not None:
+                settle(jobs[number], found[number].outcome, Console(buffered=found[number].notices))
 
 
 def _collect(workers: list[_Worker], work: Steps, found: dict[int, Done]) -> None:
@@ -131,15 +144,35 @@ def _share_threads(count: int) -> None:
 def _serve(pipe: Connection, work: Any) -> None:
     """The life of a process: jobs come, what they came to goes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells all; the first process decides
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _leave)
     warnings.simplefilter("ignore")
     with suppress(EOFError, OSError, KeyboardInterrupt):
-        while True:
-            pipe.send(_done(work, pipe.recv()))
+        while not _leaving:
+            job = pipe.recv()
+            pipe.send(_done(work, job))
+            _writing.clear()
+
+
+_writing: list[bool] = []  # not empty from when an output is begun until it was told of
+_leaving: list[bool] = []
 
 
 def _leave(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+    _leaving.append(True)
+    if not _writing:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Have what is started now not run the main module again, which may be anyone's script."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _done(work: Any, job: Job) -> Done:
@@ -148,7 +181,9 @@ def _done(work: Any, job: Job) -> Done:
     notices: list[str] = console.buffered
     try:
         item = mine.read(job, console)
-        report = None if item is None else mine.write(job, mine.code(item), console)
+        coded = None if item is None else mine.code(item)
+        _writing.append(True)
+        report = None if item is None else mine.write(job, coded, console)
     except Exception as error:
         stops = isinstance(error, Stop)
         return Done(notices, error=_portable(error.reason if isinstance(error, Stop) else error), stops=stops)
