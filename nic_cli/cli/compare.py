@@ -11,6 +11,7 @@ from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON
 from nic_cli.errors import UsageError
 from nic_cli.jobs import comparing, settings
+from nic_cli.jobs.files import outputs
 from nic_cli.jobs.files.plan import STREAM
 from nic_cli.jobs.model_cache import Models
 from nic_cli.storage.printable import printable
@@ -82,6 +83,7 @@ def compare(
     chosen.apply()
     functions, left_out = comparing.chosen(metrics)
     paths = _path(first), _path(second)
+    outputs.check_there(paths)
     with console.working_on(" and ".join(map(printable, (first, second)))):
         models = Models(chosen, console)
         report = comparing.compare(paths, functions, left_out, b, models, console)

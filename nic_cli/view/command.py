@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nic_cli.errors import NicError, UsageError
+from nic_cli.jobs.files import outputs
 from nic_cli.jobs.model_cache import Models
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
@@ -82,6 +83,7 @@ def _refused(shelf: Shelf) -> int:
     """The exit code if the only file cannot be shown, which is then said; else 0."""
     name = printable(shelf.exhibits[0].path)
     try:
+        outputs.check_there([shelf.exhibits[0].path])
         shelf.about(0)
     except (NicError, OSError) as error:
         line, code = failures.explain(error)

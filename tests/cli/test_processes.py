@@ -49,6 +49,10 @@ def test_files_and_reports_are_those_of_one_process(nic, album):
     same = [[{k: v for k, v in r.items() if k not in ("output", "seconds")} for r in said] for said in told]
     assert same[0] == same[1]
     assert alone.counts == many.counts == "5 done, 1 failed"
+    high = nic(
+        "encode", "album/0.png", "album/1.png", "-o", "high/", "-q", "5", "-j", "2"
+    )  # loads a model before
+    assert (high.code, high.counts) == (0, "2 done, 0 failed")
     back = nic("decode", "two", "-o", "back/", "-j", "2")
     assert (back.code, back.counts) == (0, "5 done, 0 failed")
     for n in range(5):

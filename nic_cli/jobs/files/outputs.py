@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nic_cli import bounded
-from nic_cli.errors import NicError, UsageError
+from nic_cli.errors import NicError, PictureError, UsageError
 from nic_cli.jobs.files import originals, streams
 from nic_cli.jobs.files.plan import STREAM, Job, check_free, check_writable, plan, plan_lines
 from nic_cli.jobs.outcome import Report
@@ -149,6 +149,16 @@ def planned(job: Job) -> Report:
         job.source.open("rb").close()
     line = f"{spoken(job.source, 'standard input')} -> {spoken(job.target, 'standard output')}"
     return Report(line, Planned(named(job.source), named(job.target)))
+
+
+def check_there(paths: Iterable[Path | None]) -> None:
+    """Raise PictureError for an input that cannot be opened, None being standard input."""
+    for path in paths:
+        try:
+            if path is not None:
+                path.open("rb").close()
+        except OSError as error:
+            raise PictureError(failures.explain(error)[0]) from error
 
 
 def named(path: Path | None) -> str:
