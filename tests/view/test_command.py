@@ -126,7 +126,7 @@ def test_the_address_is_said_even_to_who_wants_quiet(packed):
     [
         (b"no file of ours", 3, "photo.nic: not a .nic file"),
         (b"", 3, "photo.nic: "),
-        (None, 1, "photo.nic: No such file"),
+        (None, 3, "photo.nic: No such file"),
     ],
 )
 def test_an_only_file_that_is_none_is_refused_at_once(nic, clean_place, data, code, said):
