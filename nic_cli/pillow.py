@@ -81,6 +81,7 @@ class NicImageFile(ImageFile.ImageFile):
             except NicError as error:
                 raise OSError(str(error)) from error
             self.im, self._mode, self._size = image.im, image.mode, image.size
+            self.info |= {key: value for key, value in image.info.items() if key not in self.info}  # dpi
             if "icc_profile" not in image.info:  # of no use, and the pixels are in sRGB
                 self.info.pop("icc_profile", None)
             self._scale = 0

@@ -374,3 +374,11 @@ def test_rounds_leave_nothing_behind_and_a_leak_would_be_seen(tmp_path):
     )
     clean, leaking = map(int, python(code, tmp_path).split())
     assert clean / 8 < 2e6 / 67 < leaking / 4
+
+
+def test_the_resolution_of_a_picture_comes_with_its_pixels(tmp_path, scene):
+    scene.crop((0, 0, 64, 48)).save(tmp_path / "a.png", dpi=(300, 300))
+    (tmp_path / "a.nic").write_bytes(nic_cli.encode(tmp_path / "a.png"))
+    with Image.open(tmp_path / "a.nic") as image:
+        image.load()
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
