@@ -129,7 +129,7 @@ class Encoder:
 
         name = outputs.spoken(job.source, "standard input")
         with streams.opened(job.source) as stream:
-            if job.source is not None:
+            if job.source is not None and self.run_options.remove:
                 self.sources[job.source] = removal.seen(job.source)
             if job.source is not None and _is_nic(stream):
                 raise PictureError(f"{name}: a .nic file already; nic decode makes a picture of it")
