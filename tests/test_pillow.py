@@ -113,7 +113,8 @@ def test_sixteen_bit_colour_comes_in_the_8_bits_that_pillow_has(scene):
         assert found.tobytes() == wanted.tobytes()
 
 
-def test_save_takes_the_arguments_of_encode(scene, coded):
+def test_save_takes_the_arguments_of_encode(scene, coded, monkeypatch):
+    monkeypatch.setattr("nic_cli.image.preview.SIDE", 32)  # smaller than the picture, to have one
     assert coded == nic_cli.encode(scene)
     assert saved(scene, q=1, b=0, tile=128, model="iris", device="cpu") == nic_cli.encode(
         scene, q=1, b=0, tile=128

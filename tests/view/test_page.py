@@ -258,8 +258,8 @@ def test_of_a_large_picture_a_smaller_one_and_the_part_that_is_seen_are_asked_fo
     browser.size(400, 600)
     whole = "return document.querySelector('#nic .base').naturalWidth"
     part = "return document.querySelector('#nic .part').naturalWidth"
-    browser.press("#view", *["+"] * 6)
     assert until(browser, whole) == 128
+    browser.press("#view", *["+"] * 6)
     until(browser, part)
     until(browser, READY)
     urls = [url.partition("?")[2] for url in browser.requests() if "/picture?" in url]
