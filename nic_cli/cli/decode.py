@@ -126,14 +126,4 @@ def decode(
         view=view,
         most=most,
     )
-    work = decoder.rehearse if run_options.dry_run else decoder
-    return runner.run(
-        jobs,
-        work,
-        console,
-        show=console.say,
-        fail_fast=run_options.fail_fast,
-        rehearsing=run_options.dry_run,
-        processes=run_options.processes,
-        again=run_options.again,
-    )
+    return runner.run_steps(jobs, decoder, console, run_options)

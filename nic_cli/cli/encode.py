@@ -250,14 +250,4 @@ def encode(
         judge=judge,
     )
     encoder.check()
-    work = encoder.rehearse if run_options.dry_run else encoder
-    return runner.run(
-        jobs,
-        work,
-        console,
-        show=console.say,
-        fail_fast=run_options.fail_fast,
-        rehearsing=run_options.dry_run,
-        processes=run_options.processes,
-        again=run_options.again,
-    )
+    return runner.run_steps(jobs, encoder, console, run_options)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from nic_cli.jobs import pipeline
 from nic_cli.jobs.files.plan import STREAM, Job
 from nic_cli.jobs.outcome import Failure, Report, Stop
+from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
 from nic_cli.terminal.console import Console, complain
@@ -38,6 +39,13 @@ class Named(Protocol):
     @property
     def target(self) -> Path | str | None:
         """The output, None for standard output."""
+
+
+class Rehearsed(pipeline.Steps, Protocol):
+    """Work in steps that can say what it would do."""
+
+    def rehearse(self, job: Job, /) -> Report | None:
+        """Report what would be done; None for a job that is left out."""
 
 
 @dataclass(slots=True)
@@ -161,6 +169,20 @@ def run(
         tally.interrupted(len(jobs), again)
         raise
     return tally.end(len(jobs))
+
+
+def run_steps(jobs: Sequence[Job], work: Rehearsed, console: Console, run_options: RunOptions) -> int:
+    """Do work in steps as the options say, or only tell what would be done."""
+    return run(
+        jobs,
+        work.rehearse if run_options.dry_run else work,
+        console,
+        show=console.say,
+        fail_fast=run_options.fail_fast,
+        rehearsing=run_options.dry_run,
+        processes=run_options.processes,
+        again=run_options.again,
+    )
 
 
 def _what(jobs: Sequence[Job]) -> str:
