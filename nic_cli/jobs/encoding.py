@@ -278,9 +278,8 @@ class Encoder:
 
 
 def _is_nic(stream: BinaryIO) -> bool:
-    start = stream.read(len(layout.SIGNATURE))
-    stream.seek(0)
-    return start == layout.SIGNATURE
+    start: bytes = stream.peek(len(layout.SIGNATURE))  # type: ignore[attr-defined]  # a pipe cannot go back
+    return start.startswith(layout.SIGNATURE)
 
 
 def _measured(record: Encoded, judged: Judged) -> Measured:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +75,18 @@ def test_formats_have_the_names_that_people_write(nic, packed, name, format):
     assert nic("decode", packed, "--format", name, "-o", "out").code == 0
     with Image.open("out") as found:
         assert found.format == format
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_with_a_name_is_read_as_a_file_is(nic, picture, packed):
+    for number, (command, source) in enumerate((("encode", picture), ("decode", packed), ("encode", packed))):
+        os.mkfifo(f"pipe{number}")
+        writer = threading.Thread(target=Path(f"pipe{number}").write_bytes, args=(source.read_bytes(),))
+        writer.start()
+        out = f"out{number}.nic" if command == "encode" else f"out{number}.png"
+        done = nic(command, f"pipe{number}", "-o", out)
+        writer.join(10)
+        if (command, source) == ("encode", packed):
+            assert done.code == 3 and "pipe2: a .nic file already; nic decode makes" in done.err
+        else:
+            assert done.code == 0 and Path(out).exists(), done
