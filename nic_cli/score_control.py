@@ -32,7 +32,8 @@ def lowest(
     """What `coded` makes at the lowest rate of 0..top, of those tried, whose score is at least `wish`.
 
     coded: a rate -> the score, and what was made. Up to `close` over the wish is near enough, and after
-    CODINGS it is the best so far. If even `top` does not reach the wish: the highest score there was.
+    CODINGS it is the best so far, one up to WITHIN over before a lower rate that is further. If even `top`
+    does not reach the wish: the highest score there was.
     Tries are guessed on the scale of the usual score at each rate, on which that of one picture is nearly a
     line: first where pictures usually have it, then along that line, then between the nearest tries on either
     side of the wish.
@@ -52,8 +53,9 @@ def lowest(
 
 
 def _better(rate: int, score: float, best: Found[T], wish: float) -> bool:
-    if score >= wish:
-        return best.score < wish or rate < best.rate
+    if score >= wish:  # where scores jump, a lower rate may be further over than is promised
+        far, best_far = score > wish + WITHIN, best.score > wish + WITHIN
+        return best.score < wish or (far, rate) < (best_far, best.rate)
     return best.score < wish and score > best.score
 
 

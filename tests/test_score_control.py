@@ -77,6 +77,18 @@ def test_noise_costs_codings_and_never_the_wish(seed):
     assert not [rate for rate in tried if rate < found.rate and base(rate) + noise[rate] >= wish]
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_of_scores_that_jump_one_within_a_point_goes_before_a_lower_rate_beyond_it(seed):
+    chance = np.random.default_rng(seed)
+    noise, base = chance.normal(0, 1, TOP + 1), concave(chance.uniform(-15, 5), chance.uniform(2.5, 5))
+    wish = chance.uniform(10, 70)
+    score = lambda rate: base(rate) + noise[rate]  # noqa: E731
+    found, tried = searched(score, wish)
+    reached = [rate for rate in tried if score(rate) >= wish]
+    near = [rate for rate in reached if score(rate) <= wish + WITHIN]
+    assert found.rate == min(near or reached)
+
+
 @pytest.mark.parametrize("step", [1.5, 4, 10])
 def test_jumps_over_the_wish_end_at_the_nearest_rate_above(step):
     """No rate has a score within a point: the best of eight is a file all the same, with what it has."""

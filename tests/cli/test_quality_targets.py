@@ -135,7 +135,8 @@ def test_alpha_lets_mid_grey_through_in_the_score_and_that_is_said(nic, crop):
     assert "nic: warning: cut.png: measured over mid-grey, where its alpha lets that through" in done.lines
     assert "alpha" not in plain.err
     said = json.loads(done.out)["ssimulacra2"]
-    assert 60 <= said <= 61 and said == pytest.approx(compared["metrics"]["ssimulacra2"], abs=1e-4)
+    assert 60 <= said and (said <= 61 or "came no closer to 60.00" in done.err)
+    assert said == pytest.approx(compared["metrics"]["ssimulacra2"], abs=1e-4)
 
 
 def test_grey_and_sixteen_bits_have_scores_too(nic, crop):
