@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nic_cli import __version__, classical
 from nic_cli.bench import codecs as known
-from nic_cli.bench import curves, published
+from nic_cli.bench import curves, published, verdict
 from nic_cli.bench.curves import Delta
 from nic_cli.bench.measure import Input, Journal, Metrics, Progress, measure, survey, warm_up
 from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
@@ -53,6 +53,7 @@ class Result:
     rows: tuple[Row, ...]
     curves: tuple[Curve, ...]
     deltas: dict[str, dict[str, Delta]]
+    verdict: tuple[str, ...]
 
     @property
     def failures(self) -> list[Row]:
@@ -77,7 +78,7 @@ def run(
     loading = time.perf_counter() - started
     rates = known.numbers(request.rates, "--quality") if request.rates else None
     realisms = known.numbers(request.realisms, "--realism") if request.realisms else known.REALISMS
-    asked = known.parse(request.codecs or known.defaults(), models, rates, realisms)
+    asked = known.parse(request.codecs or known.defaults(), models, rates, realisms, request.metrics)
     crowds = SetMetrics([name for name in request.metrics if METRICS[name].of_sets])
     if crowds.names and request.journal is not None:
         raise UsageError(f"--resume: {crowds.names[0]} is of whole sets, not of parts: leave one out")
@@ -94,13 +95,13 @@ def run(
         )
     threads = _threads()
     versions = _versions(models)
-    said = {
+    circumstances = {
         "metrics": list(request.metrics),
         "device": _device(models),
         "threads": threads,
         "versions": versions,
     }
-    with Journal(request.journal, said) as journal:
+    with Journal(request.journal, circumstances) as journal:
         if journal.count:
             say(f"{journal.count} rows were measured before")
         warm_up(asked)
@@ -119,7 +120,10 @@ def run(
         versions,
         unreadable,
     )
-    return Result(about, tuple(inputs), tuple(asked), functions, rows, (*measured, *lines), deltas)
+    said = verdict.sentences(measured, rows, anchor, request.metrics)
+    return Result(
+        about, tuple(inputs), tuple(asked), functions, rows, (*measured, *lines), deltas, tuple(said)
+    )
 
 
 def files(
@@ -132,7 +136,7 @@ def files(
 ) -> Iterator[tuple[Path, Callable[[], str]]]:
     """The files that were asked for, each as (path, what makes its text)."""
     if json is not None:
-        yield json, lambda: to_json(result.run, result.rows)
+        yield json, lambda: to_json(result.run, result.rows, result.verdict)
     if csv is not None:
         yield csv, lambda: to_csv(result.run, result.rows)
     if html is not None:
@@ -147,7 +151,7 @@ def _page(result: Result, open_: Callable[[Path], Picture]) -> str:
     quantities = [Quantity(m.name, m.title, m.unit, m.higher_is_better) for m in shown]
     pictures = scenes(result.inputs, result.codecs, result.rows, result.run.anchor, result.metrics, open_)
     deltas = {metric: {c: str(d) for c, d in of.items()} for metric, of in result.deltas.items()}
-    return render(result.run, result.rows, result.curves, quantities, list(pictures), deltas)
+    return render(result.run, result.rows, result.curves, quantities, list(pictures), deltas, result.verdict)
 
 
 def _models(request: BenchRequest, warn: Say) -> list[Model]:

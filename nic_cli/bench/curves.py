@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nic_cli.bench.rows import Curve, Row
+from nic_cli.bench.rows import SECONDS, Curve, Row, Variant
+from nic_cli.bench.rows import Points as RatePoints
+from nic_cli.metrics import METRICS
 
 RATES = (0.1, 0.2, 0.3, 0.5, 1.0)  # bits a pixel at which tables give values
 FEWEST = 4  # points that a delta needs where two curves overlap
@@ -34,24 +36,74 @@ def curves(rows: Iterable[Row], metrics: Sequence[str]) -> list[Curve]:
 
 def _curve(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Curve:
     failed = {row.sha256 for row in rows if row.error}
-    sound = [row for row in rows if row.sha256 not in failed]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.sha256 not in failed:
+            groups.setdefault(row.variant, []).append(row)
+    variants = tuple(_variant(variant, group, metrics) for variant, group in groups.items())
+    times = {way: variants[0].points[way] for way in SECONDS} if variants else {}
+    curve = Curve(name, times, failures=sum(bool(row.error) for row in rows), variants=variants)
+    return with_hulls(curve, metrics)
+
+
+def _variant(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Variant:
     settings: dict[str, list[Row]] = {}
-    for row in sound:
+    for row in rows:
         settings.setdefault(row.setting, []).append(row)
-    points: dict[str, tuple[tuple[float, float], ...]] = {}
+
+    def of(metric: str) -> Callable[[Row], float]:
+        return lambda row: row.metrics[metric]
+
+    def time(way: str) -> Callable[[Row], float]:
+        return lambda row: float(getattr(row, f"{way}_seconds")) * 1e6 / (row.width * row.height)
+
+    points = {metric: _means(settings, of(metric)) for metric in metrics}
+    points |= {way: _means(settings, time(way)) for way in SECONDS}
+    megapixels = sum(row.width * row.height for row in rows) / 1e6
+    totals = [sum(getattr(row, f"{way}_seconds") for row in rows) for way in SECONDS]
+    encode, decode = (megapixels / seconds if seconds else 0.0 for seconds in totals)
+    return Variant(name, points, encode, decode)
+
+
+def _means(settings: Mapping[str, Sequence[Row]], value: Callable[[Row], float]) -> RatePoints:
+    found = []
+    for group in settings.values():
+        pairs = [(row.bpp, number) for row in group if isfinite(number := value(row))]
+        if pairs:
+            found.append((fmean(bpp for bpp, _ in pairs), fmean(number for _, number in pairs)))
+    return tuple(sorted(found))
+
+
+def with_hulls(curve: Curve, metrics: Iterable[str]) -> Curve:
+    """The curve with points of these metrics, each from those of its variants."""
+    points, leaders = dict(curve.points), dict(curve.leaders)
     for metric in metrics:
-        found = []
-        for group in settings.values():
-            pairs = [(row.bpp, row.metrics[metric]) for row in group if isfinite(row.metrics[metric])]
-            if pairs:
-                found.append((fmean(bpp for bpp, _ in pairs), fmean(value for _, value in pairs)))
-        points[metric] = tuple(sorted(found))
-    megapixels = sum(row.width * row.height for row in sound) / 1e6
-    spent = [sum(getattr(row, f"{way}_seconds") for row in sound) for way in ("encode", "decode")]
-    encode, decode = (megapixels / seconds if seconds else 0.0 for seconds in spent)
-    return Curve(
-        name, points, failures=sum(bool(r.error) for r in rows), encode_mps=encode, decode_mps=decode
-    )
+        about = METRICS.get(metric)
+        given = {variant.name: variant.points.get(metric, ()) for variant in curve.variants}
+        if about is not None and about.best is not None:  # no side of it is the better one
+            given = dict(list(given.items())[:1])
+        best = hull(given, rising=about is None or about.higher_is_better)
+        points[metric] = tuple(point for point, _ in best)
+        leaders[metric] = tuple(name for _, name in best)
+    return replace(curve, points=points, leaders=leaders)
+
+
+def hull(variants: Mapping[str, Points], *, rising: bool) -> list[tuple[tuple[float, float], str]]:
+    """The points of several curves that no other curve and no cheaper point beats, with whose they are.
+
+    rising: whether higher values are better. A single curve stays as it is, dents and all.
+    """
+    every = sorted((point, name) for name, points in variants.items() for point in points)
+    if len(variants) < 2:
+        return every
+    sign = 1 if rising else -1
+    found: list[tuple[tuple[float, float], str]] = []
+    for (bpp, value), name in every:
+        others = (at(points, bpp) for other, points in variants.items() if other != name)
+        beaten = any(other is not None and sign * other > sign * value for other in others)
+        if not beaten and (not found or sign * value > sign * found[-1][0][1]):
+            found.append(((bpp, value), name))
+    return found
 
 
 def at(points: Points, bpp: float) -> float | None:
@@ -64,10 +116,14 @@ def at(points: Points, bpp: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A Bjontegaard delta: percent of rate against the anchor at equal value, or why there is none."""
+    """A Bjontegaard delta: percent of rate against the anchor at equal value, or why there is none.
+
+    rates: bits a pixel of the anchor between which the two are compared.
+    """
 
     percent: float | None = None
     reason: str = ""
+    rates: tuple[float, float] = (0.0, 0.0)
 
     def __str__(self) -> str:
         return f"{self.percent:+.1f} %" if self.percent is not None else self.reason
@@ -89,7 +145,9 @@ def bd_rate(anchor: Points, points: Points) -> Delta:
     if low >= high or sum(inside) < FEWEST:
         return Delta(reason="no overlap")
     areas = [_integral(x, y, low, high) for x, y in (one, other)]
-    return Delta(float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1)))
+    ends = np.exp(np.interp((low, high), *one))
+    percent = 100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1)
+    return Delta(float(percent), rates=(float(ends[0]), float(ends[1])))
 
 
 def bd_rates(measured: Sequence[Curve], anchor: str, metrics: Sequence[str]) -> dict[str, dict[str, Delta]]:

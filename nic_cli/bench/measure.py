@@ -87,9 +87,9 @@ def measure(
 
 
 def warm_up(codecs: Sequence[Codec]) -> None:
-    """One small picture through one setting of each curve: first calls pay for what later ones do not."""
+    """One small picture through one setting of each variant: first calls pay for what later ones do not."""
     grey = Picture(np.full((64, 64, 3), 128, np.uint8))
-    for codec in {codec.curve: codec for codec in codecs}.values():
+    for codec in {(codec.curve, codec.variant): codec for codec in codecs}.values():
         codec.decode(codec.encode(grey))
 
 
@@ -100,6 +100,7 @@ def _colour(picture: Picture) -> Picture:
 
 def _measured(item: Input, picture: Picture, codec: Codec, metrics: Metrics, see: See | None) -> Row:
     row = Row(item.name, item.sha256, item.width, item.height, codec.curve, codec.setting)
+    row = replace(row, variant=codec.variant, software=codec.software)
     try:
         started = time.perf_counter()
         data = codec.encode(picture)
@@ -162,7 +163,9 @@ class Journal:
     def known(self, item: Input, codec: Codec) -> Row | None:
         """What an earlier run found, failures not among it; under the names of file and curve now."""
         row = self._rows.get((item.sha256, _codec(codec), codec.setting))
-        return None if row is None or row.error else replace(row, picture=item.name, curve=codec.curve)
+        if row is None or row.error:
+            return None
+        return replace(row, picture=item.name, curve=codec.curve, variant=codec.variant)
 
     def add(self, row: Row) -> None:
         """Write a row down at once."""

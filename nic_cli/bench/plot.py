@@ -38,13 +38,17 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A metric to draw. best: the value of equal pictures, where both sides of it are worse."""
+    """A metric to draw.
+
+    best: the value of equal pictures, where both sides of it are worse. logarithmic: its axis; values over 0.
+    """
 
     name: str
     title: str
     unit: str
     higher_is_better: bool
     best: float | None = None
+    logarithmic: bool = False
 
     @property
     def direction(self) -> str:
@@ -101,12 +105,18 @@ def swatch(curves: Sequence[Curve], index: int) -> str:
     return f'<svg class="{name}" width="28" height="12" aria-hidden="true">{line}{mark}</svg>'
 
 
+def head(curves: Sequence[Curve], index: int, more: str = "") -> str:
+    """The head of a table's row that stands for a curve."""
+    return f'<th scope="row">{swatch(curves, index)}<bdi>{safe(curves[index].name + more)}</bdi></th>'
+
+
 @dataclass(frozen=True, slots=True)
 class Plane:
     """Where a rate and a value lie on the drawing."""
 
     rates: Point
     values: Point
+    logarithmic: bool = False
 
     def x(self, bpp: float) -> float:
         """Logarithmic."""
@@ -114,8 +124,8 @@ class Plane:
         return LEFT + (WIDTH - LEFT - RIGHT) * (math.log(bpp) - low) / (high - low)
 
     def y(self, value: float) -> float:
-        """Linear, upwards."""
-        low, high = self.values
+        """Upwards, linear or logarithmic."""
+        low, high, value = map(math.log, (*self.values, value)) if self.logarithmic else (*self.values, value)
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
     def place(self, points: Sequence[Point]) -> list[Point]:
@@ -128,7 +138,8 @@ def plot(quantity: Quantity, curves: Sequence[Curve]) -> str:
     drawn = [(i, points) for i, curve in enumerate(curves) if (points := points_of(curve, quantity.name))]
     if not drawn:
         return ""
-    steps, plane = _plane([point for _, points in drawn for point in points])
+    every = [point for _, points in drawn for point in points]
+    steps, plane = _decades(every) if quantity.logarithmic else _plane(every)
     digits = decimals([value for _, points in drawn for _, value in points])
     drawn.sort(key=lambda item: (not curves[item[0]].published, -item[0]))  # the first measured one on top
     body = [*_axes(plane, steps, quantity)]
@@ -155,12 +166,21 @@ def _plane(points: Sequence[Point]) -> tuple[list[float], Plane]:
     return ticks, Plane((min(rates) / 1.12, max(rates) * 1.18), ends)
 
 
+def _decades(points: Sequence[Point]) -> tuple[list[float], Plane]:
+    """The same where values are shown by their logarithm: ticks at 1, 3, 10 and so on."""
+    rates, values = zip(*points, strict=True)
+    low, high = min(values) / 1.3, max(values) * 1.3
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1, 3)]
+    return ticks, Plane((min(rates) / 1.12, max(rates) * 1.18), (low, high), logarithmic=True)
+
+
 def _axes(plane: Plane, steps: Sequence[float], quantity: Quantity) -> Iterator[str]:
     left, bottom, right = LEFT - 7, HEIGHT - BOTTOM, WIDTH - RIGHT
     digits = max(0, -math.floor(math.log10(steps[1] - steps[0]) + 1e-9))
     for step in steps:
         if plane.values[0] <= step <= plane.values[1]:
-            y, told = plane.y(step), number(step, digits)
+            y, told = plane.y(step), f"{step:g}" if plane.logarithmic else number(step, digits)
             yield f'<path class="grid" d="M{LEFT},{y:.1f}H{right}"/>'
             yield f'<text class="tick" x="{left}" y="{y + 4:.1f}" text-anchor="end">{told}</text>'
     for rate in RATES:

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 from nic_cli.bench.curves import RATES, at
-from nic_cli.bench.plot import Quantity, decimals, number, plain, plot, points_of, safe, swatch
+from nic_cli.bench.plot import Quantity, decimals, head, number, plain, plot, points_of, safe, swatch
 from nic_cli.bench.rows import Curve, Row, Run
+from nic_cli.bench.speed import speeds, times
+from nic_cli.bench.verdict import leading, told
 
 __all__ = ["Quantity", "Scene", "Shown", "render"]
 
@@ -54,8 +56,12 @@ def render(
     quantities: Sequence[Quantity],
     scenes: Sequence[Scene],
     bd_rates: Mapping[str, Mapping[str, str]],
+    verdict: Sequence[str] = (),
 ) -> str:
-    """The page. bd_rates: metric -> curve -> percent or the reason why there is none, as text."""
+    """The page. bd_rates: metric -> curve -> percent or the reason why there is none, as text.
+
+    verdict: sentences for its top.
+    """
     template = resources.files("nic_cli.bench").joinpath("report.html").read_text("utf-8")
     digits = {q.name: decimals([v for row in rows if math.isfinite(v := row.metrics.get(q.name, math.nan))])
               for q in quantities}  # fmt: skip
@@ -65,7 +71,9 @@ def render(
         "count": _count(rows, curves),
         "legend": _legend(curves),
         "metrics": "".join(_metric(q, curves, bd_rates.get(q.name, {}), run, digits) for q in quantities),
-        "speed": _speed(run, rows, curves),
+        "verdict": "".join(f"<p>{safe(sentence)}</p>" for sentence in verdict),
+        "times": times(curves),
+        "speed": speeds(rows, curves),
         "compare": "" if scenes else "hidden",
         "codecs": "".join(f"<option>{safe(name)}</option>" for name in dict.fromkeys(r.curve for r in rows)),
         "heads": _heads(quantities),
@@ -119,19 +127,15 @@ def _legend(curves: Sequence[Curve]) -> str:
     return out
 
 
-def _name(curves: Sequence[Curve], index: int) -> str:
-    return f'<th scope="row">{swatch(curves, index)}<bdi>{safe(curves[index].name)}</bdi></th>'
-
-
 def _metric(
     quantity: Quantity, curves: Sequence[Curve], rates: Mapping[str, str], run: Run, digits: Mapping[str, int]
 ) -> str:
     """A plot and, beside it, its curves as numbers."""
     unit = f", {quantity.unit}" if quantity.unit else ""
-    head = f"<h3>{safe(quantity.title)} <small>{safe(quantity.direction + unit)}</small></h3>"
+    title = f"<h3>{safe(quantity.title)} <small>{safe(quantity.direction + unit)}</small></h3>"
     drawn = plot(quantity, curves)
     if not drawn:
-        return f'<figure class="metric">{head}<p>No values.</p></figure>'
+        return f'<figure class="metric">{title}<p>No values.</p></figure>'
     values = {
         i: [at(points_of(curve, quantity.name), rate) for rate in RATES] for i, curve in enumerate(curves)
     }
@@ -158,13 +162,26 @@ def _metric(
             rate = "–"
         rate = safe(rate.replace("-", "−"))
         kind = ' class="published"' if curve.published else ""
-        lines += f'<tr data-curve="{i}"{kind}>{_name(curves, i)}{cells}<td>{rate}</td></tr>'
+        lines += f'<tr data-curve="{i}"{kind}>{head(curves, i)}{cells}<td>{rate}</td></tr>'
+    for curve in curves:
+        notes += _leaders(curve, quantity.name)
     heads = "".join(f'<th scope="col">{rate:g}</th>' for rate in RATES)
     return (
-        f'<figure class="metric">{head}<div>{drawn}<div class="wide" tabindex="0" role="region" '
+        f'<figure class="metric">{title}<div>{drawn}<div class="wide" tabindex="0" role="region" '
         f'aria-label="{safe(quantity.title)} at five rates"><table><thead><tr><th scope="col">bpp</th>{heads}'
         f'<th scope="col">BD-rate</th></tr></thead><tbody>{lines}</tbody></table>{notes}</div></div></figure>'
     )
+
+
+def _leaders(curve: Curve, metric: str) -> str:
+    """Which settings the values of a codec are of, where it was tried at several."""
+    if len(curve.variants) < 2:
+        return ""
+    pieces = [
+        f"{told(name, curve) or 'usual settings'} from {low:.2g} to {high:.2g}"
+        for name, low, high in leading(curve, metric)
+    ]
+    return f"<p><bdi>{safe(curve.name)}</bdi>: {safe('; '.join(pieces))} bits a pixel.</p>" if pieces else ""
 
 
 def _best(values: Iterable[float | None], quantity: Quantity) -> float | None:
@@ -174,21 +191,6 @@ def _best(values: Iterable[float | None], quantity: Quantity) -> float | None:
     if quantity.best is not None:
         return min(found, key=lambda value: abs(value - (quantity.best or 0)))
     return max(found) if quantity.higher_is_better else min(found)
-
-
-def _speed(run: Run, rows: Sequence[Row], curves: Sequence[Curve]) -> str:
-    out = ""
-    for i, curve in enumerate(curves):
-        if curve.published:
-            continue
-        own = [row for row in rows if row.curve == curve.name]
-        encode, decode = curve.encode_mps, curve.decode_mps
-        bad = f'<td class="bad">{curve.failures}</td>' if curve.failures else "<td>0</td>"
-        out += (
-            f"<tr>{_name(curves, i)}<td>{len({row.setting for row in own})}</td><td>{len(own)}</td>{bad}"
-            f"<td>{number(encode or None, 2)}</td><td>{number(decode or None, 2)}</td></tr>"
-        )
-    return out
 
 
 def _heads(quantities: Sequence[Quantity]) -> str:

@@ -14,8 +14,9 @@ from math import isfinite, nan
 class Row:
     """One picture through one codec at one setting; bytes are those of the whole file.
 
-    curve: what it is drawn as, such as `avif` or `nic b0.8`. setting: where on it, such as `q35`.
-    metrics: by name; empty where `error` says what went wrong.
+    curve: what it is drawn as, such as `avif` or `nic b0.8`. setting: all that was chosen, such as
+    `q35,tune=iq,sub=420,speed=4`. variant: the same without the rate, empty where there is nothing else.
+    software: what made it, with versions. metrics: by name; empty where `error` says what went wrong.
     """
 
     picture: str
@@ -29,6 +30,8 @@ class Row:
     decode_seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    variant: str = ""
+    software: str = ""
 
     @property
     def bpp(self) -> float:
@@ -38,10 +41,9 @@ class Row:
     def flat(self, metrics: Sequence[str]) -> dict[str, object]:
         """As columns: the fields, bpp, then `metrics` by name, None where there is none (JSON has no nan)."""
         table = asdict(self)
-        found = table.pop("metrics")
-        error = table.pop("error")
+        found, error, software, _ = (table.pop(key) for key in ("metrics", "error", "software", "variant"))
         known = {name: value if isfinite(value := found.get(name, nan)) else None for name in metrics}
-        return {**table, "bpp": self.bpp, **known, "error": error}
+        return {**table, "bpp": self.bpp, **known, "software": software, "error": error}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +60,49 @@ class Run:
     unreadable: Mapping[str, str] = field(default_factory=dict)  # file -> why
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Means over the pictures of one codec. points: metric -> (bpp, value), bpp rising.
+Points = tuple[tuple[float, float], ...]
+"""(bpp, value), bpp rising."""
 
-    published: taken from a paper (`source`), not measured here. failures: rows with an error.
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One codec with one choice of settings: means over the pictures at each of its rates.
+
+    name: the settings. points: of each metric, and of `SECONDS`, seconds a megapixel. The same in megapixels
+    a second over all its rates.
     """
 
     name: str
-    points: Mapping[str, tuple[tuple[float, float], ...]]
-    published: bool = False
-    source: str = ""
-    failures: int = 0
-    encode_mps: float = 0.0  # megapixels a second
+    points: Mapping[str, Points]
+    encode_mps: float = 0.0
     decode_mps: float = 0.0
 
 
-def to_json(run: Run, rows: Iterable[Row]) -> str:
-    """The whole run as one JSON document."""
+SECONDS = ("encode", "decode")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Means over the pictures of one codec.
+
+    points: of each metric, the best of the variants at each rate; of `SECONDS`, the usual variant's. leaders:
+    the variant that each point is of. variants: the usual one first; none of a curve from a paper
+    (`published`, `source`). failures: rows with an error.
+    """
+
+    name: str
+    points: Mapping[str, Points]
+    published: bool = False
+    source: str = ""
+    failures: int = 0
+    variants: tuple[Variant, ...] = ()
+    leaders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def to_json(run: Run, rows: Iterable[Row], verdict: Sequence[str] = ()) -> str:
+    """The whole run as one JSON document, with the sentences of who wins."""
     table = [row.flat(run.metrics) for row in rows]
-    return json.dumps({"run": asdict(run), "rows": table}, indent=1) + "\n"
+    return json.dumps({"run": asdict(run), "verdict": list(verdict), "rows": table}, indent=1) + "\n"
 
 
 def to_csv(run: Run, rows: Iterable[Row]) -> str:

@@ -27,11 +27,13 @@ def scenes(
     metrics: Metrics,
     open_: Callable[[Path], Picture],
 ) -> Iterator[Scene]:
-    """As many pictures as there is room for, spread over the run, each coded once more.
+    """As many pictures as there is room for, spread over the run, each coded once more at usual settings.
 
     The anchor at the setting nearest to WANTED sets the size; a codec that can meet a size does, others
     come as near as their settings let them. Failed rows are left out.
     """
+    usual = {codec.curve: codec.variant for codec in reversed(codecs)}
+    codecs = [codec for codec in codecs if codec.variant == usual[codec.curve]]
     room = ROOM
     step = max(1, len(inputs) // 8)
     for item in inputs[::step]:

@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nic_cli.bench.codecs import Codec
-from nic_cli.bench.rows import Curve, Row
+from nic_cli.bench.curves import with_hulls
+from nic_cli.bench.rows import Curve, Points, Row
 from nic_cli.metrics import METRICS, SetMetric
 
 
@@ -30,14 +31,25 @@ class SetMetrics:
 
     def joined(self, curve: Curve, rows: Sequence[Row]) -> Curve:
         """The curve with its points of these metrics; settings at which a picture failed have none."""
-        points = dict(curve.points)
         own = [row for row in rows if row.curve == curve.name]
-        for name in self.names:
-            found = []
-            for setting in dict.fromkeys(row.setting for row in own):
-                group = [row for row in own if row.setting == setting]
-                if not any(row.error for row in group):
-                    bpp = sum(row.bpp for row in group) / len(group)
-                    found.append((bpp, self._found[name, curve.name, setting].value()))
-            points[name] = tuple(sorted(found))
-        return replace(curve, points=points)
+        variants = tuple(
+            replace(variant, points={**variant.points, **self._points(curve.name, variant.name, own)})
+            for variant in curve.variants
+        )
+        return with_hulls(replace(curve, variants=variants), self.names)
+
+    def _points(self, curve: str, variant: str, rows: Sequence[Row]) -> dict[str, Points]:
+        settings: dict[str, list[Row]] = {}
+        for row in rows:
+            if row.variant == variant:
+                settings.setdefault(row.setting, []).append(row)
+        sound = {name: group for name, group in settings.items() if not any(row.error for row in group)}
+        return {
+            metric: tuple(
+                sorted(
+                    (sum(row.bpp for row in group) / len(group), self._found[metric, curve, setting].value())
+                    for setting, group in sound.items()
+                )
+            )
+            for metric in self.names
+        }

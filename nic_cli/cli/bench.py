@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("nic bench photos/", "nic against JPEG, WebP, AVIF and what else is installed"),
     ("nic bench kodak/ --html kodak.html --csv kodak.csv", "with a page to look at and a table"),
-    ("nic bench photos/ --codecs nic:q0..6/0.5,avif:q20..80/10", "other settings"),
+    ("nic bench photos/ --codecs 'nic:q0..6/0.5,avif:tune=psnr|iq'", "other settings"),
     ("nic bench photos/ -b 0 --codecs 'nic:e1|5' --anchor nic", "what a search for better latents saves"),
     ("nic bench photos/ -b 0,1 --codecs nic,avif --anchor avif", "two realisms against AVIF"),
     ("nic bench archive/ --resume archive.jsonl", "goes on where it was stopped"),
@@ -53,8 +53,8 @@ class Comparison:
             metavar="LIST",
             panel=COMMON,
             words=_codecs,
-            help="Codecs with their settings: nic:q0..6/0.5,jpeg:q40|60,avif. Default: nic, jpeg, webp, and "
-            "avif and jxl where Pillow can write them.",
+            help="Codecs with their settings: nic:q0..6/0.5,jpeg:q40|60,avif:tune=psnr; without any, at "
+            "their best for each metric. Default: nic, jpeg, webp, and avif and jxl where Pillow can write them.",
         ),
     ] = None
     model: Annotated[

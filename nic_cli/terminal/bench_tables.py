@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,17 +15,23 @@ WIDTH = 80
 
 
 def text(result: Result) -> str:
-    """A table a metric, then one of speed and failures; published curves below the measured ones."""
+    """A table a metric, then one of speed and failures, and who wins by how much.
+
+    Published curves stand below the measured ones.
+    """
     from rich.console import Console
     from rich.text import Text
 
     stream = io.StringIO()
     console = Console(file=stream, width=WIDTH, color_system=None, legacy_windows=False)
     for metric in result.run.metrics:
-        console.print(Text(_title(result, metric)), _metric(result, metric), "", sep="\n")
+        console.print(Text(_title(result, metric)), _metric(result, metric), sep="\n")
+        console.print(Text("".join(f"{line}\n" for line in _leaders(result, metric))))
     console.print(Text("Speed in megapixels a second"), _speed(result), "", sep="\n")
     kodak = any(curve.published for curve in result.curves)
     console.print(Text(_footnote(result, kodak)))
+    for sentence in result.verdict:
+        console.print("", Text(sentence), sep="\n")
     return stream.getvalue()
 
 
@@ -61,15 +68,31 @@ def _metric(result: Result, metric: str) -> Table:
     return table
 
 
+def _leaders(result: Result, metric: str) -> Iterator[str]:
+    """Which settings the values of a codec are of, where it was tried at several."""
+    from nic_cli.bench.verdict import leading, told
+
+    for curve in result.curves:
+        if len(curve.variants) < 2 or not curve.points.get(metric):
+            continue
+        pieces = [
+            f"{told(name, curve) or 'the usual settings'} from {low:.2g} to {high:.2g}"
+            for name, low, high in leading(curve, metric)
+        ]
+        yield f"{curve.name}: {'; '.join(pieces)}"
+
+
 def _speed(result: Result) -> Table:
+    from nic_cli.bench.verdict import told
+
     table = _table()
     for name in ("encode", "decode", "failures"):
         table.add_column(name, justify="right")
     for curve in result.curves:
-        if not curve.published:
-            table.add_row(
-                curve.name, f"{curve.encode_mps:.2f}", f"{curve.decode_mps:.2f}", str(curve.failures or "")
-            )
+        for number, variant in enumerate(curve.variants):
+            name = f"{curve.name} {told(variant.name, curve)}".strip()
+            failures = str(curve.failures or "") if number == 0 else ""
+            table.add_row(name, f"{variant.encode_mps:.2f}", f"{variant.decode_mps:.2f}", failures)
     return table
 
 
@@ -78,7 +101,7 @@ def _table() -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("codec", no_wrap=True)
+    table.add_column("codec")
     return table
 
 

@@ -1,6 +1,7 @@
 """Does `nic bench` measure right? Classical codecs on Kodak against figures measured apart from it.
 
-    nic bench kodak/ --codecs jpeg,webp,avif,jxl --metrics psnr,ssimulacra2 --json kodak.json
+    nic bench kodak/ --codecs jpeg:sub=420,webp:method=6,avif:speed=4,jxl:effort=7 \\
+        --metrics psnr,ssimulacra2 --json kodak.json
     python -m tests.bench.classical kodak.json
 
 `classical.tsv` holds means of Kodak's 24 pictures made with Pillow 13 by other code. Prints the
@@ -27,7 +28,7 @@ def main() -> int:
         return 2
     measured = defaultdict(list)
     for row in json.loads(Path(sys.argv[1]).read_text())["rows"]:
-        measured[row["curve"], row["setting"]].append(row)
+        measured[row["curve"].partition(" ")[0], row["setting"].partition(",")[0]].append(row)
     worst = dict.fromkeys(BOUNDS, (0.0, "nowhere"))
     with Path(__file__).with_suffix(".tsv").open() as stream:
         for known in csv.DictReader(stream, delimiter="\t"):

@@ -41,8 +41,9 @@ def test_what_is_no_number_is_refused_in_one_line(text):
 
 
 def test_a_comma_leads_to_the_next_codec_or_the_next_dial(model):
-    assert settings("jpeg:q40,webp:q10|20") == [("jpeg", "q40"), ("webp", "q10"), ("webp", "q20")]
-    assert settings("nic:q1.5,b0.5,jpeg:q1", [model]) == [("nic", "q1.5,b0.5"), ("jpeg", "q1")]
+    webp = [("webp", "q10,method=6"), ("webp", "q20,method=6")]
+    assert settings("jpeg:q40,webp:q10|20") == [("jpeg", "q40,sub=420"), *webp]
+    assert settings("nic:q1.5,b0.5,jpeg:q1", [model]) == [("nic", "q1.5,b0.5"), ("jpeg", "q1,sub=420")]
     assert settings("nic", [model], (0.0, 1.0)) == [("nic", "q0,b0"), ("nic", "q1,b0")]
 
 
@@ -58,16 +59,75 @@ def test_each_effort_is_a_curve_of_its_own(model):
     assert settings("nic:q1,e3", [model], realisms=(0.0, 1.0)) == both
 
 
-def test_a_codec_without_settings_has_seven_and_a_setting_named_twice_counts_once():
-    assert len(settings("jpeg")) == 7
-    assert settings("jpeg:q40,jpeg:q40|60") == [("jpeg", "q40"), ("jpeg", "q60")]
+def test_a_codec_without_settings_has_seven_qualities_and_one_named_twice_counts_once():
+    assert len(settings("webp")) == 7
+    assert settings("jpeg:q40,jpeg:q40|60") == [("jpeg", "q40,sub=420"), ("jpeg", "q60,sub=420")]
+
+
+def test_named_settings_are_curves_of_their_own_and_every_setting_is_spelled_out():
+    assert settings("avif:q40,tune=psnr|ssim,sub=444") == [
+        ("avif tune=psnr sub=444", "q40,tune=psnr,sub=444,speed=6"),
+        ("avif tune=ssim sub=444", "q40,tune=ssim,sub=444,speed=6"),
+    ]
+    assert settings("avif:speed=9,q1,jpeg:q2") == [
+        ("avif speed=9", f"q1,tune={classical.usual('avif')['tune']},sub=420,speed=9"),
+        ("jpeg", "q2,sub=420"),
+    ]
+
+
+def test_a_codec_alone_is_at_the_best_of_its_settings_for_what_is_measured_the_usual_first():
+    def tunes(metrics):
+        found = parse("avif", [], None, (), metrics)
+        assert {codec.curve for codec in found} == {"avif"}
+        return list(dict.fromkeys(codec.variant for codec in found))
+
+    usual = classical.usual("avif")["tune"]
+    assert tunes(()) == [f"tune={usual},sub=420,speed=6"]
+    assert tunes(("psnr", "texture")) == [*tunes(()), "tune=psnr,sub=444,speed=6"]
+    if classical.tunes("ssimulacra2"):
+        assert "tune=ssimulacra2,sub=444,speed=6" in tunes(("ssimulacra2",))
+    both = parse("avif:best,speed=9,q30", [], None, (), ("psnr",))
+    assert [(codec.curve, codec.setting) for codec in both] == [
+        ("avif speed=9", f"q30,tune={usual},sub=420,speed=9"),
+        ("avif speed=9", "q30,tune=psnr,sub=444,speed=9"),
+    ]
+
+
+def test_settings_are_what_the_library_makes_of_them():
+    """Bytes of the string, and of Pillow asked by hand."""
+    import io
+
+    from PIL import Image
+
+    pixels = np.random.default_rng(3).integers(0, 256, (8, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    for text, kind, options in (
+        ("jpeg:q60,sub=444", "JPEG", {"subsampling": "4:4:4", "optimize": True, "progressive": True}),
+        ("webp:q60,method=0", "WEBP", {"method": 0}),
+        ("avif:q60,tune=psnr,sub=422,speed=8", "AVIF",
+         {"subsampling": "4:2:2", "speed": 8, "advanced": {"tune": "psnr"}}),
+    ):  # fmt: skip
+        (codec,) = parse(text, [], (), ())
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, kind, quality=60, **options)
+        assert codec.encode(Picture(pixels)) == stream.getvalue()
+        assert codec.software.startswith("pillow ")
+
+
+def test_a_tune_that_the_library_has_not_is_refused_and_does_not_compete(monkeypatch):
+    monkeypatch.setattr(classical, "tunes", lambda tune: tune in ("ssim", "psnr"))
+    with pytest.raises(UsageError, match="tune=iq: the libavif of this Pillow does not know it"):
+        parse("avif:tune=iq", [], (), ())
+    found = {codec.variant for codec in parse("avif", [], (), (), ("ssimulacra2", "psnr"))}
+    assert found == {f"tune={t},speed=6" for t in ("ssim,sub=420", "ssim,sub=444", "psnr,sub=444")}
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [("gif", "'gif' is no codec"), ("", "give some of"), ("jpeg:x3", "'x3'"), ("jpeg:b1", "'b1'"),
-     ("jpeg:q101", "quality 101"), ("jpeg:q2.5", "quality 2.5"), ("nic:q7", "takes q from 0 to 6"),
-     ("nic:q1,b2", "b2"), ("nic:e10", "effort 10"), ("nic:e1.5", "effort 1.5"), ("jpeg:e5", "'e5'"),
+     ("jpeg:tune=psnr", "'tune' cannot be used: its settings are sub"), ("jpeg:q101", "quality 101"),
+     ("avif:tune=vmaf", "tune=vmaf cannot be used: there are iq, ssim"), ("jpeg:q2.5", "quality 2.5"),
+     ("nic:sub=444", "no such settings"), ("nic:q7", "takes q from 0 to 6"), ("nic:q1,b2", "b2"),
+     ("nic:e10", "effort 10"), ("nic:e1.5", "effort 1.5"), ("jpeg:e5", "'e5'"),
      ("q3,jpeg", "'q3' is no codec")],
 )  # fmt: skip
 def test_a_wrong_codec_is_refused_in_one_line(text, words, model):

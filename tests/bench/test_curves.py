@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from nic_cli.bench.curves import at, bd_rate, bd_rates, curves
+from nic_cli.bench.curves import at, bd_rate, bd_rates, curves, hull
 from nic_cli.bench.rows import Row
 
 AVIF = ((0.12165, 27.419), (0.18744, 28.795), (0.30509, 30.603), (0.48998, 32.704), (0.72044, 34.55),
@@ -24,7 +26,54 @@ def test_a_curve_is_the_mean_over_pictures_of_each_setting():
             row("y", "q2", 800, 40.0)]  # fmt: skip
     (curve,) = curves(rows, ["psnr"])
     assert curve.points["psnr"] == ((0.16, 31.0), (0.48, 38.0))
-    assert curve.encode_mps == pytest.approx(0.02) and curve.decode_mps == pytest.approx(0.04)
+    (variant,) = curve.variants
+    assert variant.encode_mps == pytest.approx(0.02) and variant.decode_mps == pytest.approx(0.04)
+    assert curve.points["encode"] == ((0.16, pytest.approx(50)), (0.48, pytest.approx(50)))
+    assert curve.points["decode"] == ((0.16, pytest.approx(25)), (0.48, pytest.approx(25)))
+
+
+def varied(variant, points):
+    """Rows of one picture at one choice of settings."""
+    return [
+        replace(row("x", f"q{i},{variant}", size, value), variant=variant)
+        for i, (size, value) in enumerate(points)
+    ]
+
+
+def test_of_several_settings_each_rate_has_the_best_and_says_whose_it_is():
+    usual = varied("tune=a", [(100, 30), (200, 34), (400, 36), (800, 38)])
+    other = varied("tune=b", [(110, 29), (220, 33.9), (400, 37), (800, 41)])
+    (curve,) = curves([*usual, *other], ["psnr"])
+    assert curve.points["psnr"] == ((0.08, 30), (0.16, 34), (0.32, 37), (0.64, 41))
+    assert curve.leaders["psnr"] == ("tune=a", "tune=a", "tune=b", "tune=b")
+    assert [variant.name for variant in curve.variants] == ["tune=a", "tune=b"]
+    assert curve.points["encode"][0][0] == 0.08  # the usual one's
+
+
+def test_no_point_of_the_best_is_beaten_by_another_curve_and_it_rises():
+    chance = np.random.default_rng(1)
+    for _ in range(50):
+        made = {
+            name: tuple(sorted(zip(chance.uniform(0.1, 2, 6), chance.uniform(20, 40, 6), strict=True)))
+            for name in "abc"
+        }
+        best = hull(made, rising=True)
+        values = [value for (_, value), _ in best]
+        assert values == sorted(values) and best
+        for (bpp, value), name in best:
+            assert (bpp, value) in made[name]
+            others = [at(points, bpp) for other, points in made.items() if other != name]
+            assert all(other is None or other <= value for other in others)
+        cheapest = max(v for points in made.values() for b, v in points if b <= 2)
+        assert values[-1] == cheapest
+
+
+def test_where_lower_is_better_the_best_is_lowest_and_where_no_side_is_the_usual_one_stands():
+    pairs = ({"a": ((0.1, 5.0), (0.2, 3.0)), "b": ((0.1, 4.0), (0.2, 3.5))}, [4.0, 3.0])
+    assert [value for (_, value), _ in hull(pairs[0], rising=False)] == pairs[1]
+    rows = [replace(each, metrics={"octaves": each.metrics["psnr"]}) for each in
+            [*varied("tune=a", [(100, 0.5)]), *varied("tune=b", [(100, 0.9)])]]  # fmt: skip
+    assert curves(rows, ["octaves"])[0].points["octaves"] == ((0.08, 0.5),)
 
 
 def test_a_picture_that_failed_once_is_left_out_of_the_whole_curve_and_counted():

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from nic_cli.bench.curves import bd_rates, curves
 from nic_cli.bench.plot import plot, safe
 from nic_cli.bench.report import Quantity, Scene, Shown, render
 from nic_cli.bench.rows import Curve, Row, Run
+from nic_cli.bench.verdict import sentences
 from tests.bench.browser import chromium, missing
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -114,7 +116,34 @@ def page(
     found = curves(rows, [q.name for q in QUANTITIES])
     deltas = bd_rates(found, "avif", [q.name for q in QUANTITIES])
     told = {metric: {name: str(delta) for name, delta in table.items()} for metric, table in deltas.items()}
-    return render(run_of(**run), rows, [*found, *published], QUANTITIES, looked_at(names[:3]), told)
+    verdict = sentences(found, rows, "avif", [q.name for q in QUANTITIES])
+    return render(run_of(**run), rows, [*found, *published], QUANTITIES, looked_at(names[:3]), told, verdict)
+
+
+def test_the_page_begins_with_who_wins_and_ends_with_what_time_it_takes():
+    text = page(["a"])
+    top = text[text.index('<div class="verdict">') : text.index("<section")]
+    assert top.count("<p>") >= len(QUANTITIES) + 1
+    assert re.search(r"PSNR: nic needs \d+\.\d % fewer bytes than AVIF at equal quality", top)
+    assert "Seconds a megapixel: to encode nic" in top
+    assert text.count("Encoding against bits per pixel, lower is better") == 2  # a drawing: label and title
+    assert text.count("Decoding against bits per pixel, lower is better") == 2
+
+
+def test_settings_of_a_codec_are_told_where_each_of_them_leads_and_each_has_its_speed():
+    rows = [
+        replace(each, variant="tune=iq,sub=420") if each.curve == "avif" else each for each in measured(["a"])
+    ]
+    rows += [
+        replace(each, variant="tune=psnr,sub=444", metrics={n: v * 1.02 for n, v in each.metrics.items()})
+        for each in measured(["a"])
+        if each.curve == "avif"
+    ]
+    text = page(["a"], rows)
+    assert "<bdi>avif</bdi>: tune psnr, 4:4:4 from" in text and "<bdi>avif tune psnr, 4:4:4</bdi>" in text
+    assert (
+        "AVIF (tune iq, 4:2:0)" in text and "at the best of its settings for this (tune psnr, 4:4:4)" in text
+    )
 
 
 class Parts(HTMLParser):
