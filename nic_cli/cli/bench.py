@@ -54,7 +54,7 @@ class Comparison:
             panel=COMMON,
             words=_codecs,
             help="Codecs with their settings: nic:q0..6/0.5,jpeg:q40|60,avif:tune=psnr; without any, at "
-            "their best for each metric. Default: nic, jpeg, webp, and avif and jxl where Pillow can write them.",
+            "their best for each metric. Default: nic, jpeg, webp, avif and jxl, if Pillow can write them.",
         ),
     ] = None
     model: Annotated[
