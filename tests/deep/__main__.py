@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: trials fork
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs.tsv"
-HEAD = "date\ttrial\tcommit\tcpu\ttried\tfound\n"
+HEAD = "date\ttrial\tcommit\tcpu\ttried\tfound\tedges\tlast new one\n"
 Trial = Callable[[float], tuple[int, list[str]]]
 
 
@@ -106,6 +106,10 @@ def table() -> str:
         minutes = sum(float(row[3].split()[0]) for row in runs)
         spent = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
         tried, found = (sum(int(row[at]) for row in runs) for at in (4, 5))
+        counted = [row for row in runs if len(row) > 6]
+        if counted:
+            edges, new = counted[-1][6:8]
+            how += f"; {edges} edges, the last new one at {int(new):,} of {int(counted[-1][4]):,}"
         lines.append(f"| {promise} | `{name}`: {how} | {runs[-1][0]} | {tried:,}, {spent} | {found} |")
     return "\n".join(lines)
 
@@ -120,6 +124,8 @@ def main() -> int:
     parser.add_argument("name", choices=known)
     parser.add_argument("--minutes", type=float, default=10.0, help="at most (default: 10)")
     given = parser.parse_args()
+    from tests.deep import fuzz
+
     tried, found = known[given.name](given.minutes)
     times = os.times()
     cpu = (times.user + times.children_user + times.system + times.children_system) / 60
@@ -130,7 +136,15 @@ def main() -> int:
     if not RUNS.exists():
         RUNS.write_text(HEAD)
     with RUNS.open("a") as rows:
-        row = date, given.name, commit.stdout.strip(), f"{cpu:.1f} min", str(tried), str(len(found))
+        row = (
+            date,
+            given.name,
+            commit.stdout.strip(),
+            f"{cpu:.1f} min",
+            str(tried),
+            str(len(found)),
+            *map(str, fuzz.coverage),
+        )
         rows.write("\t".join(row) + "\n")
     print(f"{given.name}: {tried} tried, {len(found)} found", *found[:20], sep="\n")
     return 1 if found else 0

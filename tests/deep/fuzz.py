@@ -20,6 +20,8 @@ LONGEST = 4096  # bytes of an input
 KEPT = 400  # inputs, of at most so many bytes together:
 ROOM = 200_000
 MEMORY = 3000  # MB
+coverage: list[int] = []
+"""Of the last run: edges of the code that were reached, and the input that reached the last new one."""
 
 
 def stored(name: str) -> list[bytes]:
@@ -74,9 +76,8 @@ def run(name: str, minutes: float) -> tuple[int, list[str]]:
             check=False,
         )
         news, edges = re.findall(r"#(\d+)\s+NEW ", done.stderr), re.findall(r"cov: (\d+)", done.stderr)
-        print(
-            f"{name}: {edges[-1] if edges else 0} edges, the last new one at input {news[-1] if news else 0}"
-        )
+        coverage[:] = [int(edges[-1]) if edges else 0, int(news[-1]) if news else 0]
+        print(f"{name}: {coverage[0]} edges, the last new one at input {coverage[1]}")
         counts = re.findall(r"stat::number_of_executed_units: (\d+)", done.stderr)
         found = [f"{path.name}: {path.read_bytes().hex()}" for path in Path(place).glob("found-*")]
         if done.returncode and not found:
