@@ -79,15 +79,11 @@ def encode(
     arguments = _arguments(program, quality, settings)
     if program.library:
         return jpegli.encode(pixels, int(quality))
-    height, width = pixels.shape[0], pixels.shape[1]
-    if program.raw:
-        given, size = pictures.yuv(pixels), f"{width + width % 2}x{height + height % 2}"
-    else:
-        deep = program.name == "heif-enc" and settled(program, settings)["depth"] != "8"
-        given, size = pictures.png(pixels, deep=deep), ""
-    arguments = [size if word == SIZE else word for word in arguments]
-    given_name = "IN.yuv" if program.raw else "IN.png"
-    return _through(name, arguments, {given_name: given}, "OUT" + program.suffix, seconds)
+    height, width = (side + side % 2 for side in pixels.shape[:2])
+    file = next(word for word in arguments if word.startswith("IN"))
+    given = pictures.yuv(pixels) if file == "IN.yuv" else pictures.png(pixels, deep=file == "IN16.png")
+    words = [f"{width}x{height}" if word == SIZE else word for word in arguments]
+    return _through(name, words, {file: given}, "OUT" + program.suffix, seconds)
 
 
 def decode(data: bytes, name: str, size: tuple[int, int] | None = None, seconds: float = 600.0) -> PixelArray:

@@ -30,7 +30,7 @@ class Program:
     dial: of its rate, as the command has it, within `range`, in whole numbers if `whole`; `usual`: seven
     values of rising rate, about 0.15 to 1.2 bits a pixel of photographs. options: settings and the values of
     each, () for any whole number; `defaults`: what is used where none is given. line: its arguments, with
-    the files IN.png, or IN.yuv if `raw`, and OUT with `suffix`. decoders: programs, any one of which reads
+    the files IN.png, IN16.png of 16 bits or IN.yuv, and OUT with `suffix`. decoders: programs, any one of which reads
     that, with `back`, and writes BACK; otherwise: the format that Pillow reads where there is none. asks:
     what tells its version. library: a module of Python that stands in for a command, as jpegli.py has it.
     """
@@ -48,7 +48,6 @@ class Program:
     back: tuple[str, ...]
     asks: str = "--version"
     otherwise: str = ""
-    raw: bool = False
     library: str = ""
 
 
@@ -113,7 +112,8 @@ def _cwebp(quality: str, chosen: Settings, helps: str) -> list[str]:
 def _heif_enc(quality: str, chosen: Settings, helps: str) -> list[str]:
     settings = {"chroma": chosen["sub"], "preset": chosen["preset"], "tune": chosen["tune"]}
     named = [word for item in settings.items() for word in ("-p", "=".join(item))]
-    return ["-e", "x265", "-q", quality, "-b", chosen["depth"], *named, "IN.png", "-o", "OUT.heic"]
+    given = "IN.png" if chosen["depth"] == "8" else "IN16.png"  # of 8 bits it makes 8, whatever -b says
+    return ["-e", "x265", "-q", quality, "-b", chosen["depth"], *named, given, "-o", "OUT.heic"]
 
 
 def _vvencapp(qp: str, chosen: Settings, helps: str) -> list[str]:
@@ -177,7 +177,7 @@ _ALL = (
         "vvencapp", "qp", (0, 63), True, (41, 38, 35, 32, 29, 26, 23),
         {"preset": ("faster", "fast", "medium", "slow", "slower"), "qpa": ("0", "1")},
         {"preset": "slower", "qpa": "0"},
-        ".266", _vvencapp, ("vvdecapp",), ("-b", "OUT.266", "-o", "BACK.y4m"), raw=True,
+        ".266", _vvencapp, ("vvdecapp",), ("-b", "OUT.266", "-o", "BACK.y4m"),
     ),
 )  # fmt: skip
 
