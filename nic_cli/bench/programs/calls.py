@@ -55,7 +55,7 @@ def version(name: str) -> str:
 
 
 def command(name: str, quality: float, settings: Settings) -> str:
-    """Return the line of the encoder as it is run: files are IN and OUT, a size is WIDTHxHEIGHT.
+    """Return the line of the encoder as it is run: files are IN and OUT, the size is WIDTHxHEIGHT.
 
     Raises UsageError as `encode` does.
     """
@@ -90,7 +90,7 @@ def decode(data: bytes, name: str, size: tuple[int, int] | None = None, seconds:
     """A file of a program -> pixels [H, W, 3] of uint8, by its own decoder.
 
     size: height and width to be cut to, for VVC of 4:2:0, which has even sides alone. Raises UsageError for
-    what is missing, NicError for a run that fails, ValueError for an output that is no picture.
+    what is missing, NicError for a run that fails or an output that is no picture, ValueError for bad YUV.
     """
     program = PROGRAMS[name]
     decoder = next((decoder for decoder in program.decoders if _path(decoder)), None)

@@ -30,9 +30,9 @@ class Program:
     dial: of its rate, as the command has it, within `range`, in whole numbers if `whole`; `usual`: seven
     values of rising rate, about 0.15 to 1.2 bits a pixel of photographs. options: settings and the values of
     each, () for any whole number; `defaults`: what is used where none is given. line: its arguments, with
-    the files IN.png, IN16.png of 16 bits or IN.yuv, and OUT with `suffix`. decoders: programs, any one of which reads
-    that, with `back`, and writes BACK; otherwise: the format that Pillow reads where there is none. asks:
-    what tells its version. library: a module of Python that stands in for a command, as jpegli.py has it.
+    the files IN.png, IN16.png of 16 bits or IN.yuv, and OUT with `suffix`. decoders: programs, any one of
+    which reads that, with `back`, and writes BACK; otherwise: the format that Pillow reads where there is
+    none. asks: what tells its version. library: a module of Python in place of a command (jpegli.py).
     """
 
     name: str
