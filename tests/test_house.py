@@ -23,6 +23,7 @@ ROOMS = {  # library: the places that may import it
     "PIL": ("image/", "__init__.py", "api/", "classical.py", "pillow.py"),  # api/: its types alone
     "pillow_heif": ("image/formats/plugins.py",),
     "pillow_jxl": ("image/formats/plugins.py", "classical.py"),
+    "pyjpegli": ("bench/programs/jpegli.py",),
     "tifffile": ("image/formats/tiff.py",),
     "http": ("view/server.py",),
     "webbrowser": ("view/command.py",),
@@ -206,6 +207,7 @@ def test_nothing_in_the_package_runs_code_from_files():
 WRITERS = {
     "storage/atomic.py",
     "bench/measure.py",  # a journal, to whose end each row is added
+    "bench/programs/calls.py",  # what another program is given, in a folder that goes with it
     "train/journal.py",  # another
     "jobs/many/cluster.py",  # a copy of a descriptor, and the device that leads nowhere
     "image/rowwise.py",  # a pipe between two threads

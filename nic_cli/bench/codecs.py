@@ -1,24 +1,20 @@
-"""The codecs that can be compared, and the strings that name them with their settings.
-
-    nic:q0..6            q = 0, 1, ..., 6          jpeg             at its usual seven qualities
-    nic:q0..6/0.5        in steps of a half        avif:q40|60      at two
-    nic:q1.5,b0.8        one setting of two dials          nic:e1|5         at two efforts of encoding
-    avif                 the best of several settings at each rate, for each metric
-    avif:best,speed=4    the same, all at one speed
-    avif:tune=psnr|iq,sub=444                      two curves, each with the settings that it names
+"""The codecs that can be compared, each at one setting, from the strings that name them (strings.py).
 
 Classical codecs get the picture's colour alone: neither alpha nor metadata, as nic does here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
 from nic_cli import __version__, classical
+from nic_cli.bench import programs
+from nic_cli.bench.programs import PROGRAMS
+from nic_cli.bench.programs.table import settled
+from nic_cli.bench.strings import Asked, split
 from nic_cli.classical import CLASSICAL
 from nic_cli.errors import UsageError
 from nic_cli.limits import SEARCH_STEPS
@@ -33,7 +29,7 @@ class Codec:
     """One codec at one setting. encode: picture -> bytes of a whole file; decode: bytes -> pixels.
 
     setting: all that was chosen. variant: the same without the rate; of one curve there may be several, the
-    usual one first. software: what encodes, with versions. to_size: encode to at most so many bytes, where a
+    usual one first. software: what encodes, with versions. pads: to even sides, which come back. to_size: encode to at most so many bytes, where a
     codec can.
     """
 
@@ -44,22 +40,14 @@ class Codec:
     to_size: Callable[[Picture, int], bytes] | None = None
     variant: str = ""
     software: str = ""
+    pads: bool = False
+
+    def decoded(self, data: bytes, picture: Picture) -> PixelArray:
+        """Decode the file of a picture."""
+        found = self.decode(data)
+        return found[: picture.height, : picture.width] if self.pads else found
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One codec of a string: numbers of its dials and words of its settings, those that are named.
-
-    best: with the settings that are best for what is measured, as a codec is without any dial or setting.
-    """
-
-    name: str
-    dials: dict[str, list[float]] = field(default_factory=dict)
-    settings: dict[str, list[str]] = field(default_factory=dict)
-    best: bool = False
-
-
-NAMES = ("nic", *CLASSICAL)
 RATES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)  # of nic, where neither -q nor the string names any
 REALISMS = (0.0, 0.75)  # the most faithful, and what nic encode aims at unless told otherwise
 
@@ -67,6 +55,12 @@ REALISMS = (0.0, 0.75)  # the most faithful, and what nic encode aims at unless 
 def defaults() -> str:
     """What is compared unless told otherwise: everything that this Pillow can write."""
     return ",".join(("nic", *(name for name in CLASSICAL if classical.missing(name) is None)))
+
+
+def programs_of(codecs: Iterable[Codec]) -> dict[str, str]:
+    """The commands among them, with their versions."""
+    names = dict.fromkeys(codec.curve.partition(" ")[0] for codec in codecs)
+    return {name: programs.version(name) for name in names if name in PROGRAMS}
 
 
 def parse(
@@ -84,7 +78,7 @@ def parse(
     Raises UsageError in one line for what cannot be understood or cannot be had.
     """
     found: list[Codec] = []
-    asked = list(_split(text))
+    asked = list(split(text))
     aims = {b for one in asked if one.name == "nic" for b in one.dials.get("b") or realisms}
     for one in asked:
         if one.name == "nic":
@@ -92,65 +86,8 @@ def parse(
             given = dials.get("q") or rates or None, dials.get("b") or realisms, dials.get("e") or [1.0]
             found += _neural(models, *given, several=len(aims) > 1)
         else:
-            found += _classical(one, metrics)
+            found += _classical(one, metrics) if one.name in CLASSICAL else _program(one, metrics)
     return list({(codec.curve, codec.setting): codec for codec in found}.values())
-
-
-def _split(text: str) -> Iterator[Asked]:
-    """Codecs with what is chosen of each: a comma leads to the next codec, dial or setting."""
-    pieces: list[list[str]] = []
-    for piece in filter(None, text.split(",")):
-        name, colon, rest = piece.partition(":")
-        if name in NAMES:
-            pieces.append([name, rest] if colon else [name])
-        elif pieces and len(pieces[-1]) > 1:
-            pieces[-1].append(piece)
-        else:
-            raise UsageError(f"--codecs: {piece!r} is no codec: there are {', '.join(NAMES)}")
-    if not pieces:
-        raise UsageError(f"--codecs: give some of {', '.join(NAMES)}")
-    for name, *given in pieces:
-        one = Asked(name, best=name != "nic" and "best" in given)
-        there = {} if name == "nic" else CLASSICAL[name].settings
-        for each in (each for each in given if not (one.best and each == "best")):
-            key, equals, values = each.partition("=")
-            if equals:
-                one.settings[key] = _words(name, key, values, there)
-            elif each[:1] in (("q", "b", "e") if name == "nic" else ("q",)):
-                one.dials[each[0]] = numbers(each[1:], f"--codecs: {name}")
-            else:
-                also = "".join(f", {setting}={there[setting][0]}" for setting in there)
-                raise UsageError(
-                    f"--codecs: {name}: {each!r} cannot be used: give q30, q30|60 or q10..90/20{also}"
-                )
-        yield one
-
-
-def _words(name: str, key: str, values: str, there: Mapping[str, Sequence[str]]) -> list[str]:
-    """The values of a setting; UsageError for one that the codec has not."""
-    if key not in there:
-        can = f"its settings are {', '.join(there)}" if there else "it has no such settings"
-        raise UsageError(f"--codecs: {name}: {key!r} cannot be used: {can}")
-    words = values.split("|")
-    if wrong := [word for word in words if word not in there[key]]:
-        raise UsageError(
-            f"--codecs: {name}: {key}={wrong[0]} cannot be used: there are {', '.join(there[key])}"
-        )
-    return words
-
-
-def numbers(text: str, where: str) -> list[float]:
-    """`1|2.5` or `0..6` or `0..6/0.5` as numbers; UsageError that begins with `where`."""
-    values: list[float] = []
-    for part in re.split(r"[|,]", text):
-        match = re.fullmatch(r"(\d*\.?\d+)(?:\.\.(\d*\.?\d+)(?:/(\d*\.?\d+))?)?", part.strip())
-        if match is None or (match[3] is not None and float(match[3]) == 0):
-            raise UsageError(f"{where}: {part!r} cannot be used: give a number, 1|2|3, 0..6 or 0..6/0.5")
-        low, high, step = float(match[1]), float(match[2] or match[1]), float(match[3] or 1)
-        values += [round(low + i * step, 6) for i in range(int((high - low) / step + 1e-6) + 1)]
-    if not values or len(values) > 1000:
-        raise UsageError(f"{where}: {text!r} gives {len(values)} settings: 1 to 1000 can be used")
-    return values
 
 
 def _neural(
@@ -217,13 +154,8 @@ def _classical(asked: Asked, metrics: Sequence[str]) -> list[Codec]:
             software=software,
         )
 
-    choices: list[tuple[str, dict[str, str]]] = []
-    for words in product(*asked.settings.values()):
-        named = dict(zip(asked.settings, words, strict=True))
-        curve = " ".join([name, *(f"{key}={word}" for key, word in named.items())])
-        choices.append((curve, named))
-        if asked.best or not (asked.settings or asked.dials):
-            choices += [(curve, {**best, **named}) for metric, best in about.best if metric in ("", *metrics)]
+    best = [settings for metric, settings in about.best if metric in ("", *metrics)]
+    choices = list(_choices(asked, best))
     if name == "avif":
         choices = [(curve, _tuned(chosen, strict="tune" in asked.settings)) for curve, chosen in choices]
     qualities = asked.dials.get("q") or about.qualities
@@ -237,3 +169,40 @@ def _tuned(chosen: dict[str, str], *, strict: bool) -> dict[str, str]:
     if strict:
         raise UsageError(f"--codecs: avif: tune={tune}: the libavif of this Pillow does not know it")
     return {**chosen, "tune": "ssim"}
+
+
+def _choices(asked: Asked, best: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
+    """(curve, settings): a curve for each choice of named ones, of several where it is at its best."""
+    for words in product(*asked.settings.values()):
+        named = dict(zip(asked.settings, words, strict=True))
+        curve = " ".join([asked.name, *(f"{key}={word}" for key, word in named.items())])
+        yield curve, named
+        if asked.best or not (asked.settings or asked.dials):
+            yield from ((curve, {**settings, **named}) for settings in best)
+
+
+def _program(asked: Asked, metrics: Sequence[str]) -> list[Codec]:
+    """The same of a codec by its own command."""
+    name, about = asked.name, PROGRAMS[asked.name]
+    if (reason := programs.missing(name)) is not None:
+        raise UsageError(f"--codecs: {name}: {reason}")
+    software = programs.version(name)
+
+    def made(curve: str, chosen: Mapping[str, str], quality: float) -> Codec:
+        line = programs.command(name, quality, chosen)
+        settings = settled(about, chosen)
+        variant = ",".join(f"{key}={value}" for key, value in settings.items())
+        return Codec(
+            curve,
+            ",".join(filter(None, (f"{about.dial}{quality:g}", variant))),
+            lambda picture: programs.encode(picture.pixels, name, quality, chosen),
+            lambda data: programs.decode(data, name),
+            variant=variant,
+            software=f"{software}: {line}",
+            pads=name == "vvencapp",
+        )
+
+    looks = about.looks if any(metric != "psnr" for metric in metrics) else ()
+    best = [settings for settings in looks if programs.knows(name, tuple(settings.items()))]
+    qualities = asked.dials.get(about.dial) or about.usual
+    return [made(curve, chosen, q) for curve, chosen in _choices(asked, best) for q in qualities]

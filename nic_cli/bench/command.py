@@ -17,6 +17,7 @@ from nic_cli.bench.curves import Delta
 from nic_cli.bench.measure import Input, Journal, Metrics, Progress, measure, survey, warm_up
 from nic_cli.bench.rows import Curve, Row, Run, to_csv, to_json
 from nic_cli.bench.set_metrics import SetMetrics
+from nic_cli.bench.strings import numbers
 from nic_cli.errors import UsageError
 from nic_cli.metrics import METRICS, named
 from nic_cli.types import Picture
@@ -76,8 +77,8 @@ def run(
     started = time.perf_counter()
     models = _models(request, warn)
     loading = time.perf_counter() - started
-    rates = known.numbers(request.rates, "--quality") if request.rates else None
-    realisms = known.numbers(request.realisms, "--realism") if request.realisms else known.REALISMS
+    rates = numbers(request.rates, "--quality") if request.rates else None
+    realisms = numbers(request.realisms, "--realism") if request.realisms else known.REALISMS
     asked = known.parse(request.codecs or known.defaults(), models, rates, realisms, request.metrics)
     crowds = SetMetrics([name for name in request.metrics if METRICS[name].of_sets])
     if crowds.names and request.journal is not None:
@@ -94,7 +95,7 @@ def run(
             f"no picture to measure: {next(iter(unreadable))}: {next(iter(unreadable.values()))}"
         )
     threads = _threads()
-    versions = _versions(models)
+    versions = _versions(models) | known.programs_of(asked)
     circumstances = {
         "metrics": list(request.metrics),
         "device": _device(models),

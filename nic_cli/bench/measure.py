@@ -105,7 +105,7 @@ def _measured(item: Input, picture: Picture, codec: Codec, metrics: Metrics, see
         started = time.perf_counter()
         data = codec.encode(picture)
         encoded = time.perf_counter()
-        found = codec.decode(data)
+        found = codec.decoded(data, picture)
         decoded = time.perf_counter()
         wanted: NDArray[np.generic] = picture.pixels
         if found.shape[:2] != wanted.shape[:2] or found.dtype != wanted.dtype:

@@ -67,7 +67,7 @@ def _scene(
     shown = []
     for codec in (codec for codec in nearest if codec is not None):
         data, setting = _sized(codec, picture, size)
-        pixels = codec.decode(data)
+        pixels = codec.decoded(data, picture)
         values = {name: float(metric(picture.pixels, pixels)) for name, metric in metrics.items()}
         rate = 8 * len(data) / (item.width * item.height)
         shown.append(Shown(codec.curve, setting, rate, values, webp(_middle(pixels))))

@@ -37,9 +37,9 @@ def _metrics() -> list[str]:
 
 
 def _codecs() -> list[str]:
-    from nic_cli.classical import CLASSICAL
+    from nic_cli.bench.strings import NAMES
 
-    return ["nic", *CLASSICAL]
+    return list(NAMES)
 
 
 @dataclass(frozen=True, slots=True)

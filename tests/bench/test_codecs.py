@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nic_cli import classical
-from nic_cli.bench import codecs
-from nic_cli.bench.codecs import numbers, parse
+from nic_cli.bench import codecs, programs
+from nic_cli.bench.codecs import parse
+from nic_cli.bench.strings import numbers
 from nic_cli.errors import UsageError
 from nic_cli.extras import adding
 from nic_cli.types import Picture
@@ -111,6 +112,49 @@ def test_settings_are_what_the_library_makes_of_them():
         Image.fromarray(pixels).save(stream, kind, quality=60, **options)
         assert codec.encode(Picture(pixels)) == stream.getvalue()
         assert codec.software.startswith("pillow ")
+
+
+@pytest.mark.skipif(programs.missing("cwebp") is not None, reason="cwebp is not installed")
+def test_a_codec_by_its_own_command_has_its_own_dial_and_tells_its_line():
+    found = parse("cwebp:q20|40,method=0,sharp=0|1", [], None, ())
+    assert [(codec.curve, codec.setting) for codec in found] == [
+        (f"cwebp method=0 sharp={sharp}", f"q{q},method=0,sharp={sharp}")
+        for sharp in (0, 1)
+        for q in (20, 40)
+    ]
+    assert (
+        found[0].software
+        == f"{programs.version('cwebp')}: {programs.command('cwebp', 20, {'method': '0', 'sharp': '0'})}"
+    )
+    picture = Picture(
+        np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    )
+    assert found[0].decoded(found[0].encode(picture), picture).shape == picture.pixels.shape
+    assert codecs.programs_of(found) == {"cwebp": programs.version("cwebp")}
+
+
+def test_dials_and_settings_of_commands_are_theirs(monkeypatch):
+    monkeypatch.setattr(programs, "missing", lambda name: None)
+    monkeypatch.setattr(programs, "version", lambda name: name)
+    monkeypatch.setattr(programs, "command", lambda name, quality, chosen: f"{name} {quality}")
+    monkeypatch.setattr(programs, "knows", lambda name, chosen: dict(chosen)["tune"] != "iq")
+    assert settings("cjxl:d1|2.5,effort=9") == [
+        ("cjxl effort=9", "d1,effort=9"), ("cjxl effort=9", "d2.5,effort=9")
+    ]  # fmt: skip
+    assert settings("vvencapp:qp32")[0][1] == "qp32,preset=slower,qpa=0"
+    for wrong in ("cjxl:q30", "cjxl:d", "vvencapp:q30", "cjxl:effort=30", "cjxl:tune=psnr"):
+        with pytest.raises(UsageError, match="cannot be used"):
+            settings(wrong)
+    both = [codec.variant for codec in parse("heif-enc:best,q40", [], None, (), ("ssimulacra2",))]
+    assert [re.findall(r"tune=(\w+)", one)[0] for one in both] == ["psnr", "ssim"]
+    tunes = [codec.variant for codec in parse("avifenc:best,q40", [], None, (), ("ms-ssim",))]
+    assert [re.findall(r"tune=(\w+)", one)[0] for one in tunes] == ["psnr", "ssim", "ssimulacra2"]
+    assert len(parse("avifenc", [], None, (), ("psnr",))) == 7
+
+
+def test_what_comes_back_with_even_sides_is_cut():
+    codec = codecs.Codec("x", "y", lambda p: b"", lambda data: np.zeros((4, 6, 3), np.uint8), pads=True)
+    assert codec.decoded(b"", Picture(np.zeros((3, 5, 3), np.uint8))).shape == (3, 5, 3)
 
 
 def test_a_tune_that_the_library_has_not_is_refused_and_does_not_compete(monkeypatch):
