@@ -38,13 +38,18 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A metric to draw. best: the value of equal pictures, where both sides of it are worse."""
+    """A metric to draw. best: the value of equal pictures, where both sides of it are worse.
+
+    span: the values that there are. blind: what it does not see.
+    """
 
     name: str
     title: str
     unit: str
     higher_is_better: bool
     best: float | None = None
+    span: str = ""
+    blind: str = ""
 
     @property
     def direction(self) -> str:

@@ -54,8 +54,12 @@ def render(
     quantities: Sequence[Quantity],
     scenes: Sequence[Scene],
     bd_rates: Mapping[str, Mapping[str, str]],
+    told: Sequence[str] = (),
 ) -> str:
-    """The page. bd_rates: metric -> curve -> percent or the reason why there is none, as text."""
+    """The page. bd_rates: metric -> curve -> percent or the reason why there is none, as text.
+
+    told: of codecs of which others published no curve, under that of PSNR.
+    """
     template = resources.files("nic_cli.bench").joinpath("report.html").read_text("utf-8")
     digits = {q.name: decimals([v for row in rows if math.isfinite(v := row.metrics.get(q.name, math.nan))])
               for q in quantities}  # fmt: skip
@@ -64,7 +68,10 @@ def render(
         "folder": safe(run.folder),
         "count": _count(rows, curves),
         "legend": _legend(curves),
-        "metrics": "".join(_metric(q, curves, bd_rates.get(q.name, {}), run, digits) for q in quantities),
+        "metrics": "".join(
+            _metric(q, curves, bd_rates.get(q.name, {}), run, digits, told if q.name == "psnr" else ())
+            for q in quantities
+        ),
         "speed": _speed(run, rows, curves),
         "compare": "" if scenes else "hidden",
         "codecs": "".join(f"<option>{safe(name)}</option>" for name in dict.fromkeys(r.curve for r in rows)),
@@ -124,11 +131,17 @@ def _name(curves: Sequence[Curve], index: int) -> str:
 
 
 def _metric(
-    quantity: Quantity, curves: Sequence[Curve], rates: Mapping[str, str], run: Run, digits: Mapping[str, int]
+    quantity: Quantity,
+    curves: Sequence[Curve],
+    rates: Mapping[str, str],
+    run: Run,
+    digits: Mapping[str, int],
+    told: Sequence[str],
 ) -> str:
-    """A plot and, beside it, its curves as numbers."""
+    """A plot and, beside it, its curves as numbers; told: lines under them."""
     unit = f", {quantity.unit}" if quantity.unit else ""
     head = f"<h3>{safe(quantity.title)} <small>{safe(quantity.direction + unit)}</small></h3>"
+    head += f"<p>{safe(_character(quantity))}</p>" if quantity.blind else ""
     drawn = plot(quantity, curves)
     if not drawn:
         return f'<figure class="metric">{head}<p>No values.</p></figure>'
@@ -137,7 +150,7 @@ def _metric(
     }
     best = [_best([values[i][k] for i, c in enumerate(curves) if not c.published], quantity)
             for k in range(len(RATES))]  # fmt: skip
-    lines, notes = "", ""
+    lines, notes = "", "".join(f"<p>{safe(line)}</p>" for line in told)
     for i, curve in enumerate(curves):
         if not points_of(curve, quantity.name):
             continue
@@ -165,6 +178,11 @@ def _metric(
         f'aria-label="{safe(quantity.title)} at five rates"><table><thead><tr><th scope="col">bpp</th>{heads}'
         f'<th scope="col">BD-rate</th></tr></thead><tbody>{lines}</tbody></table>{notes}</div></div></figure>'
     )
+
+
+def _character(quantity: Quantity) -> str:
+    """Which values there are and what they do not show, as a sentence each."""
+    return f"Values: {quantity.span}. Blind to: {quantity.blind}."
 
 
 def _best(values: Iterable[float | None], quantity: Quantity) -> float | None:
