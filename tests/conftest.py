@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that spin starve each other
+
 import numpy as np
 import pytest
 import torch

@@ -29,8 +29,8 @@ class Codec:
     """One codec at one setting. encode: picture -> bytes of a whole file; decode: bytes -> pixels.
 
     setting: all that was chosen. variant: the same without the rate; of one curve there may be several, the
-    usual one first. software: what encodes, with versions. pads: to even sides, which come back. to_size: encode to at most so many bytes, where a
-    codec can.
+    usual one first. software: what encodes, with versions. pads: to even sides, which come back. to_size:
+    encode to at most so many bytes, where a codec can.
     """
 
     curve: str

@@ -149,10 +149,15 @@ def _page(result: Result, open_: Callable[[Path], Picture]) -> str:
     from nic_cli.bench.scenes import scenes
 
     shown = [METRICS[name] for name in result.run.metrics]
-    quantities = [Quantity(m.name, m.title, m.unit, m.higher_is_better) for m in shown]
+    quantities = [
+        Quantity(m.name, m.title, m.unit, m.higher_is_better, m.best, m.span, m.blind) for m in shown
+    ]
     pictures = scenes(result.inputs, result.codecs, result.rows, result.run.anchor, result.metrics, open_)
     deltas = {metric: {c: str(d) for c, d in of.items()} for metric, of in result.deltas.items()}
-    return render(result.run, result.rows, result.curves, quantities, list(pictures), deltas, result.verdict)
+    notes = published.told(item.colour for item in result.inputs)
+    return render(
+        result.run, result.rows, result.curves, quantities, list(pictures), deltas, result.verdict, notes
+    )
 
 
 def _models(request: BenchRequest, warn: Say) -> list[Model]:

@@ -40,7 +40,8 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 class Quantity:
     """A metric to draw.
 
-    best: the value of equal pictures, where both sides of it are worse. logarithmic: its axis; values over 0.
+    best: the value of equal pictures, where both sides of it are worse. span: the values that there are.
+    blind: what it does not see. logarithmic: its axis; values over 0.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Quantity:
     unit: str
     higher_is_better: bool
     best: float | None = None
+    span: str = ""
+    blind: str = ""
     logarithmic: bool = False
 
     @property

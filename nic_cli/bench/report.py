@@ -57,10 +57,11 @@ def render(
     scenes: Sequence[Scene],
     bd_rates: Mapping[str, Mapping[str, str]],
     verdict: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> str:
     """The page. bd_rates: metric -> curve -> percent or the reason why there is none, as text.
 
-    verdict: sentences for its top.
+    verdict: sentences for its top. notes: of codecs of which others published no curve, under that of PSNR.
     """
     template = resources.files("nic_cli.bench").joinpath("report.html").read_text("utf-8")
     digits = {q.name: decimals([v for row in rows if math.isfinite(v := row.metrics.get(q.name, math.nan))])
@@ -70,7 +71,10 @@ def render(
         "folder": safe(run.folder),
         "count": _count(rows, curves),
         "legend": _legend(curves),
-        "metrics": "".join(_metric(q, curves, bd_rates.get(q.name, {}), run, digits) for q in quantities),
+        "metrics": "".join(
+            _metric(q, curves, bd_rates.get(q.name, {}), run, digits, notes if q.name == "psnr" else ())
+            for q in quantities
+        ),
         "verdict": "".join(f"<p>{safe(sentence)}</p>" for sentence in verdict),
         "times": times(curves),
         "speed": speeds(rows, curves),
@@ -128,11 +132,17 @@ def _legend(curves: Sequence[Curve]) -> str:
 
 
 def _metric(
-    quantity: Quantity, curves: Sequence[Curve], rates: Mapping[str, str], run: Run, digits: Mapping[str, int]
+    quantity: Quantity,
+    curves: Sequence[Curve],
+    rates: Mapping[str, str],
+    run: Run,
+    digits: Mapping[str, int],
+    more: Sequence[str],
 ) -> str:
-    """A plot and, beside it, its curves as numbers."""
+    """A plot and, beside it, its curves as numbers; more: lines under them."""
     unit = f", {quantity.unit}" if quantity.unit else ""
     title = f"<h3>{safe(quantity.title)} <small>{safe(quantity.direction + unit)}</small></h3>"
+    title += f"<p>{safe(_character(quantity))}</p>" if quantity.blind else ""
     drawn = plot(quantity, curves)
     if not drawn:
         return f'<figure class="metric">{title}<p>No values.</p></figure>'
@@ -141,7 +151,7 @@ def _metric(
     }
     best = [_best([values[i][k] for i, c in enumerate(curves) if not c.published], quantity)
             for k in range(len(RATES))]  # fmt: skip
-    lines, notes = "", ""
+    lines, notes = "", "".join(f"<p>{safe(line)}</p>" for line in more)
     for i, curve in enumerate(curves):
         if not points_of(curve, quantity.name):
             continue
@@ -182,6 +192,11 @@ def _leaders(curve: Curve, metric: str) -> str:
         for name, low, high in leading(curve, metric)
     ]
     return f"<p><bdi>{safe(curve.name)}</bdi>: {safe('; '.join(pieces))} bits a pixel.</p>" if pieces else ""
+
+
+def _character(quantity: Quantity) -> str:
+    """Which values there are and what they do not show, as a sentence each."""
+    return f"Values: {quantity.span}. Blind to: {quantity.blind}."
 
 
 def _best(values: Iterable[float | None], quantity: Quantity) -> float | None:

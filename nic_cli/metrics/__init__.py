@@ -3,28 +3,26 @@
 A metric is a function of (wanted, found), uint8 or uint16 arrays of equal shape [H, W, 1 or 3] and
 type, in sRGB; grey stands for three equal channels. It returns a number, nan where the picture is
 too small for it. No metric decides alone: psnr, ms-ssim and ssimulacra2 say how near a picture is,
-texture and octaves whether it looks as real, and a codec can win one and lose the other.
+texture and octaves whether it looks as real, and a codec can win one and lose the other; each says what
+it is blind to. Alpha is shown to none.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nic_cli.errors import UsageError
-from nic_cli.extras import adding
+from nic_cli.metrics import optional
 
 if TYPE_CHECKING:  # the table is read by commands that need no numpy
     from numpy.typing import NDArray
 
 Measure: TypeAlias = Callable[["NDArray[Any]", "NDArray[Any]"], float]
 SSIMULACRA2 = "ssimulacra2"
-SQUEEZENET = "NIC_BENCH_SQUEEZENET"  # environment variable: the path of that network's weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,8 @@ class Metric:
 
     extra: needs something that does not come with the program, a package or weights. best: the
     value of equal pictures where both sides of it are worse; `higher_is_better` then says nothing.
-    of_sets: `load` gives not a function of two pictures but a `SetMetric`, new each time.
+    of_sets: `load` gives not a function of two pictures but a `SetMetric`, new each time. span: the values
+    that there are; equal pictures have the best. blind: what it does not see, in a few words.
     """
 
     name: str
@@ -44,6 +43,8 @@ class Metric:
     load: Callable[[], Any]
     best: float | None = None
     of_sets: bool = False
+    span: str = ""
+    blind: str = ""
 
     def shown(self, value: float | None) -> str:
         """The value in words, as `33.10 dB`; None or nan: the picture is too small for it."""
@@ -69,13 +70,6 @@ class SetMetric(Protocol):
         """What all of them come to."""
 
 
-def weights() -> Path:
-    """Where the weights of SqueezeNet lie, as the environment says."""
-    if path := os.environ.get(SQUEEZENET):
-        return Path(path)
-    raise UsageError(f"perceptual metrics: set {SQUEEZENET} to the safetensors file of SqueezeNet 1.0")
-
-
 def _from(module: str, function: str) -> Callable[[], Measure]:
     def load() -> Measure:
         found: Measure = getattr(import_module(f"{__name__}.{module}"), function)
@@ -84,40 +78,129 @@ def _from(module: str, function: str) -> Callable[[], Measure]:
     return load
 
 
-def _ssimulacra2() -> Measure:
-    try:
-        from nic_cli.metrics.ssimulacra2 import ssimulacra2
-    except ImportError as error:
-        need = f"metric 'ssimulacra2' needs the package ssimulacra2: {adding('bench')}"
-        raise UsageError(f"{need} ({error})") from None
-    return ssimulacra2
-
-
-def _perceptual() -> Measure:
-    path = weights()
-    from nic_cli.metrics.perceptual import Perceptual
-
-    return Perceptual(path)
-
-
-def _kid() -> SetMetric:
-    path = weights()
-    from nic_cli.metrics.kid import PatchKid
-
-    return PatchKid(path)
-
-
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("psnr", "PSNR", "dB", True, False, _from("fidelity", "psnr")),
-        Metric("ms-ssim", "MS-SSIM", "", True, False, _from("fidelity", "ms_ssim")),
-        Metric("ssimulacra2", "SSIMULACRA 2", "", True, True, _ssimulacra2),
-        Metric("haarpsi", "HaarPSI", "", True, False, _from("haarpsi", "haarpsi")),
-        Metric("nlpd", "NLPD", "", False, False, _from("nlpd", "nlpd")),
-        Metric("texture", "Texture distance", "levels", False, False, _from("texture", "texture")),
         Metric(
-            "octaves", "Power of fine detail", "ratio", False, False, _from("texture", "octaves"), best=1.0
+            "psnr",
+            "PSNR",
+            "dB",
+            True,
+            False,
+            _from("fidelity", "psnr"),
+            span="0 to 100",
+            blind="whether it looks right: blur costs less than the same grain elsewhere",
+        ),
+        Metric(
+            "ms-ssim",
+            "MS-SSIM",
+            "",
+            True,
+            False,
+            _from("fidelity", "ms_ssim"),
+            span="0 to 1, most files over 0.9",
+            blind="shifts of brightness and casts of colour, nearly",
+        ),
+        Metric(
+            "ssimulacra2",
+            "SSIMULACRA 2",
+            "",
+            True,
+            True,
+            optional.ssimulacra2,
+            span="under 0 to 100; at 90 nobody sees a difference",
+            blind="what shows enlarged or from afar; grain elsewhere costs it more than blur",
+        ),
+        Metric(
+            "butteraugli",
+            "Butteraugli, 3-norm",
+            "",
+            False,
+            True,
+            optional.butteraugli,
+            span="from 0; JPEG of quality 90 has about 0.7",
+            blind="how much is spoilt at one spot; grain elsewhere costs it more than blur",
+        ),
+        Metric(
+            "cvvdp",
+            "ColorVideoVDP, standard_fhd",
+            "JOD",
+            True,
+            True,
+            optional.cvvdp,
+            span="about 0 to 10; 1 apart, three of four people prefer the better",
+            blind="brightness of the whole: half a stop less has 9.98; what a finer screen shows",
+        ),
+        Metric(
+            "haarpsi",
+            "HaarPSI",
+            "",
+            True,
+            False,
+            _from("haarpsi", "haarpsi"),
+            span="0 to 1",
+            blind="grain of single pixels: pictures are halved first",
+        ),
+        Metric(
+            "nlpd",
+            "NLPD",
+            "",
+            False,
+            False,
+            _from("nlpd", "nlpd"),
+            span="from 0",
+            blind="colour: it has luma alone",
+        ),
+        Metric(
+            "st-lpips",
+            "ST-LPIPS, VGG 16",
+            "",
+            False,
+            True,
+            optional.st_lpips,
+            span="0 to about 1",
+            blind="shifts of a pixel, by design, and slight casts; faint noise costs it much",
+        ),
+        Metric(
+            "lpips",
+            "LPIPS 0.1, AlexNet",
+            "",
+            False,
+            True,
+            optional.lpips,
+            span="0 to about 1",
+            blind="faults that codecs trained against it have learnt to hide",
+        ),
+        Metric(
+            "perceptual",
+            "SqueezeNet distance",
+            "",
+            False,
+            True,
+            optional.perceptual,
+            span="0 to 12, not LPIPS's numbers",
+            blind="what things are named without: fine grain, slight casts",
+        ),
+        Metric(
+            "texture",
+            "Texture distance",
+            "levels",
+            False,
+            False,
+            _from("texture", "texture"),
+            span="from 0",
+            blind="place within a window, so lines that bend; colours of large areas",
+        ),
+        Metric(
+            "octaves",
+            "Power of fine detail",
+            "ratio",
+            False,
+            False,
+            _from("texture", "octaves"),
+            best=1.0,
+            span="from 0; smooth under 1, harsh over it",
+            blind="place, shape and colour: noise of the right power passes for detail",
         ),
         Metric(
             "spectrum",
@@ -127,6 +210,8 @@ METRICS = {
             False,
             _from("spectrum", "median"),
             best=1.0,
+            span="from 0; smooth under 1",
+            blind="place, shape and colour; a mesh, which is few frequencies",
         ),
         Metric(
             "peak",
@@ -136,8 +221,19 @@ METRICS = {
             False,
             _from("spectrum", "peak"),
             best=1.0,
+            span="from 0; a mesh is many times 1",
+            blind="lost texture, place and colour",
         ),
-        Metric("perceptual", "SqueezeNet distance", "", False, True, _perceptual),
-        Metric("kid", "Patch KID", "", False, True, _kid, of_sets=True),
+        Metric(
+            "kid",
+            "Patch KID",
+            "",
+            False,
+            True,
+            optional.kid,
+            of_sets=True,
+            span="from about 0",
+            blind="single pictures and places: other things of the same look pass",
+        ),
     )
 }

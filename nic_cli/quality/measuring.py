@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 MOST = WHOLE
 """Pixels of a picture that is measured: metrics need it whole, and some of them many times over."""
 SMALLEST = 8  # pixels a side that SSIMULACRA 2 has a value for
-BYTES_A_PIXEL = 520  # that SSIMULACRA 2 takes, measured for 0.4 and 6 megapixels
+BYTES_A_PIXEL = {SSIMULACRA2: 520, "st-lpips": 1950, "cvvdp": 480, "butteraugli": 240}
+"""That the hungriest metrics take, measured for 0.4 to 6 megapixels."""
 
 
 def functions(text: str) -> dict[str, Measure]:
@@ -56,12 +57,12 @@ def check(width: int, height: int, name: str) -> None:
 
 def shortage(width: int, height: int, metrics: Sequence[str]) -> str:
     """Why one of these metrics would take more memory than there is; "" if none would."""
-    limit, needs = memory.left(), BYTES_A_PIXEL * width * height
-    if SSIMULACRA2 not in metrics or limit is None or limit[0] >= needs:
+    limit, name = memory.left(), max(metrics, key=lambda name: BYTES_A_PIXEL.get(name, 0), default="")
+    needs = BYTES_A_PIXEL.get(name, 0) * width * height
+    if not needs or limit is None or limit[0] >= needs:
         return ""
-    return (
-        f"SSIMULACRA 2 of {width} x {height} pixels takes {needs // memory.MB:,} MB of memory, and {limit[1]}"
-    )
+    what = f"{METRICS[name].title} of {width} x {height} pixels"
+    return f"{what} takes {needs // memory.MB:,} MB of memory, and {limit[1]}"
 
 
 def decoded(

@@ -116,7 +116,9 @@ def _footnote(result: Result, kodak: bool) -> str:
     if run.unreadable:
         lines.append(f"{_count(len(run.unreadable), 'file')} could not be read")
     if kodak:
-        lines.append("* published, not measured here")
+        from nic_cli.bench import published
+
+        lines += ["* published, not measured here", *published.told(item.colour for item in result.inputs)]
     return "\n".join(lines)
 
 

@@ -31,10 +31,10 @@ from nic_cli import codec
 from nic_cli.container import file
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import from_array, read
-from nic_cli.losses.perceptual import Distance, Perceptual
 from nic_cli.metrics.kid import PatchKid
 from nic_cli.metrics.perceptual import Perceptual as Squeeze
 from nic_cli.metrics.spectrum import median, worst
+from nic_cli.metrics.st_lpips import ShiftTolerant
 from nic_cli.metrics.texture import texture
 from nic_cli.zoo.load import load
 
@@ -152,11 +152,8 @@ class Measured:
 
     def add(self, wanted, found):
         error = np.square(found.astype(float) - wanted).mean()
-        x, y = (torch.from_numpy(p.astype(np.float32) / 255)[None] for p in (found, wanted))
-        with torch.inference_mode():
-            apart = float(self.vgg(x, y))
         row = [10 * np.log10(255**2 / error), worst(wanted, found)[0], median(wanted, found)]
-        row += [*octave_powers(wanted, found), texture(wanted, found), apart]
+        row += [*octave_powers(wanted, found), texture(wanted, found), self.vgg(wanted, found)]
         if self.kid is not None:
             row.append(self.squeeze(wanted, found))
             self.kid.add(wanted, found)
@@ -189,7 +186,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--each", action="store_true")
     given = parser.parse_args()
-    model, vgg = load(given.model), Distance(Perceptual("vgg", given.vgg), "cpu")
+    model, vgg = load(given.model), ShiftTolerant(given.vgg)
     realisms = [float(b) for b in given.b.split(",")]
     wanted = dict(pictures(given.folder))
     if given.only:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from nic_cli.bench.codecs import Codec
+from nic_cli.bench.curves import at
 from nic_cli.bench.measure import Journal, measure, survey
-from nic_cli.bench.published import KODAK, curves, digest
+from nic_cli.bench.published import KODAK, curves, digest, told
 from nic_cli.errors import UsageError
 from nic_cli.image.reading import read
 from nic_cli.metrics import named
@@ -136,16 +137,48 @@ def test_a_journal_of_something_else_is_refused_and_left_alone(tmp_path, line):
 
 
 def test_published_curves_belong_to_kodak_alone():
-    assert curves(["0" * 64]) == [] and len(KODAK) == 64
+    assert curves(["0" * 64]) == told(["0" * 64]) == [] and len(KODAK) == 64
     assert digest(["b", "a"]) == digest(["a", "b"]) != digest(["a"])
 
 
-def test_published_curves_are_those_of_their_sources(monkeypatch):
+@pytest.fixture
+def kodak(monkeypatch):
     monkeypatch.setattr("nic_cli.bench.published.KODAK", digest(["x"]))
-    found = {curve.name: curve for curve in curves(["x"])}
-    assert all(curve.published and curve.source for curve in found.values())
-    av1 = dict(found["AV1 4:4:4"].points["psnr"])
-    assert av1[0.49874] == pytest.approx(33.64977)
-    for curve in found.values():
-        rates, values = zip(*curve.points["psnr"], strict=True)
-        assert list(rates) == sorted(rates) and list(values) == sorted(values)
+    return {curve.name: curve for curve in curves(["x"])}
+
+
+def test_published_curves_are_those_of_their_sources(kodak):
+    assert all(curve.published and curve.source for curve in kodak.values())
+    for name, metric, bpp, value in (
+        ("AV1 4:4:4", "psnr", 0.49874, 33.64977),
+        ("VTM", "ms-ssim", 0.24582, 0.95611),
+        ("HPCM-Large", "psnr", 0.2438, 32.1219),
+        ("HiFiC", "lpips", 0.18256, 0.06865),
+        ("MS-ILLM", "lpips", 0.15317, 0.07318),
+        ("CRDR beta 0", "lpips", 0.17501, 0.19586),
+    ):
+        assert dict(kodak[name].points[metric])[bpp] == pytest.approx(value, abs=1e-5), name
+    for curve in kodak.values():
+        for metric, points in curve.points.items():
+            rates, values = zip(*points, strict=True)
+            assert len(set(rates)) == len(rates) and list(rates) == sorted(rates)
+            assert list(values) == sorted(values, reverse=metric == "lpips"), (curve.name, metric)
+
+
+def test_cool_chic_reads_at_fixed_rates_as_its_pictures_do(kodak):
+    """Means over 24 pictures at equal lambda, computed apart from the table: 0.1, 0.2, 0.3 and 0.5 bpp."""
+    found = [at(kodak["Cool-chic 5.0"].points["psnr"], rate) for rate in (0.1, 0.2, 0.3, 0.5)]
+    assert found == pytest.approx([28.06, 30.54, 32.33, 34.74], abs=0.005)
+
+
+def test_bd_rates_without_a_curve_are_told_in_lines_of_a_terminal(kodak):
+    head, *lines = told(["x"])
+    assert all(len(line) <= 80 for line in (head, *lines))
+    assert [line.split(" -")[0] for line in lines] == ["MLIC++", "DCVC-UF-Intra", "Cool-chic 5.0.1"]
+    for line in lines:
+        assert line.split(" -")[0] not in kodak and " % against VTM" in line and line.endswith(".md)")
+
+
+def test_a_published_name_claims_no_version_that_its_source_does_not_give(kodak):
+    assert "VTM" in kodak and "vtm.json" in kodak["VTM"].source  # which says nothing but VTM
+    assert "v5.0" in kodak["Cool-chic 5.0"].source

@@ -276,6 +276,21 @@ def test_published_curves_are_dashed_and_say_so():
     assert "ELIC (published)" in drawn
 
 
+def test_each_metric_says_its_values_and_what_it_is_blind_to():
+    shown = Quantity("n", "N", "", False, 1.0, "from 0", f"place {EVIL}")
+    text = render(run_of(), [], [Curve("c", {"n": ((0.1, 2.0), (0.5, 1.5))})], [shown], [], {})
+    assert safe(f"Values: from 0. Blind to: place {EVIL}.") in text and EVIL not in text
+    assert "Blind to" not in page(["a.png"])  # control: quantities that say nothing
+
+
+def test_bd_rates_of_codecs_without_a_curve_stand_under_psnr_alone():
+    both = [Curve("c", {q.name: ((0.1, 28.0), (0.6, 34.0)) for q in QUANTITIES})]
+    text = render(run_of(), [], both, QUANTITIES, [], {}, notes=["Without a curve:", f"X -5 % ({EVIL})"])
+    assert text.count("Without a curve:") == 1 and safe(f"X -5 % ({EVIL})") in text and EVIL not in text
+    alone = render(run_of(), [], both, QUANTITIES[1:], [], {}, notes=["Without a curve:"])
+    assert "Without a curve:" not in alone
+
+
 @pytest.mark.parametrize(
     "points", [(), ((0.5, 31.0),), ((0.5, 31.0), (0.7, 31.0)), ((0.5, math.inf), (1, math.nan))]
 )

@@ -12,6 +12,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from nic_cli.bench import published
+from nic_cli.metrics import METRICS
+
 CODECS = "nic:q0|3,jpeg:q20..80/20"
 
 
@@ -43,7 +46,7 @@ def test_table_csv_json_and_page_hold_the_same_rows(nic, folder):
     points = sorted(
         (np.mean([r["bpp"] for r in of]), np.mean([r["psnr"] for r in of]))
         for q in (20, 40, 60, 80)
-        for of in [[r for r in rows if r["setting"] == f"q{q}"]]
+        for of in [[r for r in rows if r["setting"] == f"q{q},sub=420"]]
     )
     rate, value = zip(*points, strict=True)
     expected = [
@@ -136,6 +139,18 @@ def test_a_codec_that_fails_is_counted_and_gives_exit_code_1(nic, folder, pixels
         b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
     )
     done = nic("bench", folder, "--codecs", "nic:q3,b0,jpeg:q50", "--anchor", "nic")
-    assert done.code == 1 and "nic: deep.png: jpeg q50: ValueError: jpeg takes 8 bits" in done.err
+    assert done.code == 1 and "nic: deep.png: jpeg q50,sub=420: ValueError: jpeg takes 8 bits" in done.err
     speed = done.out.decode().partition("Speed")[2]
     assert [line.split()[-1] for line in speed.splitlines() if line.startswith("jpeg")] == ["1"]
+
+
+def test_with_all_that_is_published_for_kodak_it_still_does(nic, folder, monkeypatch):
+    monkeypatch.setattr("nic_cli.bench.published.digest", lambda colours: published.KODAK)
+    done = nic("bench", folder, "--limit", "1", "--codecs", "jpeg", "--html", "t.html")
+    lines = done.out.decode().splitlines()
+    assert done.code == 0 and max(map(len, lines)) <= 80
+    assert all(any(line.startswith(f"{curve.name}*") for line in lines) for curve in published.every())
+    told = published.told([])
+    assert lines[-len(told) - 1 :] == ["* published, not measured here", *told]
+    page = Path("t.html").read_text()
+    assert all(line in page for line in told) and f"Blind to: {METRICS['psnr'].blind}." in page

@@ -17,7 +17,8 @@ from PIL import Image
 
 from nic_cli.errors import UsageError
 from nic_cli.extras import adding
-from nic_cli.metrics import METRICS, SQUEEZENET, named
+from nic_cli.metrics import METRICS, named
+from nic_cli.metrics.optional import SQUEEZENET
 from nic_cli.metrics.spectrum import worst
 
 SCENE = Path(__file__).parents[1] / "pictures" / "scene.png"

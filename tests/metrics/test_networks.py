@@ -11,8 +11,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.torch import save_file
 
 from nic_cli.errors import UsageError
-from nic_cli.metrics import SQUEEZENET, named
+from nic_cli.metrics import named
 from nic_cli.metrics.kid import PatchKid
+from nic_cli.metrics.optional import SQUEEZENET
 from tests.metrics.test_metrics import grey, jpeg, scene
 
 EXPAND = {2: 64, 3: 64, 4: 128, 5: 128, 6: 192, 7: 192, 8: 256, 9: 256}  # fire module -> half of its features
