@@ -146,7 +146,7 @@ class Journal:
                 self._rows[row.sha256, _codec(row), row.setting] = row
             stream = path.open("r+" if before else "w", encoding="utf-8")
         except OSError as error:
-            raise NicError(f"{path}: cannot be used: {error.strerror}") from None
+            raise NicError(f"{path}: cannot be used: {error.strerror or error}") from None
         except (ValueError, TypeError, KeyError):
             raise UsageError(f"{path}: not the journal of a run: name another file") from None
         stream.truncate(len(whole))

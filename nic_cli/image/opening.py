@@ -160,7 +160,7 @@ def refusing(name: str) -> Iterator[None]:
         raise NicError(f"{name}: not enough memory to read it; free some, or cut the picture") from error
     except OSError as error:
         if error.errno is not None:  # the disk, not the data
-            raise NicError(f"{name}: cannot be read: {error.strerror}; check the file") from error
+            raise NicError(f"{name}: cannot be read: {error.strerror or error}; check the file") from error
         raise PictureError(_damaged(name, error)) from error
     except Exception as error:
         raise PictureError(_damaged(name, error)) from error

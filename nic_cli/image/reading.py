@@ -65,7 +65,7 @@ def read(
         try:
             stream = source.open("rb")
         except OSError as error:
-            raise NicError(f"{name}: cannot be read: {error.strerror}; check the path") from error
+            raise NicError(f"{name}: cannot be read: {error.strerror or error}; check the path") from error
         with stream:
             named = replace(wanted, file_name=file_name or source.name)
             return _read(_rewindable(stream, name), name, warn, named)

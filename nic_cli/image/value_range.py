@@ -37,12 +37,12 @@ def narrowed(picture: Picture) -> Picture:
     return replace(picture, pixels=_through(picture.pixels, _WHITE, picture.top), top=_WHITE)
 
 
-def with_alpha_stretched(picture: Picture) -> Picture:
-    """`picture`, whose values are stretched, with its alpha in the same way, if that has their range."""
+def whole(picture: Picture) -> Picture:
+    """`picture`, whose values are stretched, as one of the whole range, with its alpha if that has theirs."""
     alpha = picture.alpha
-    if alpha is None or int(alpha.max()) > picture.top:
-        return picture
-    return replace(picture, alpha=_through(alpha, picture.top, _WHITE))
+    if alpha is not None and int(alpha.max()) <= picture.top:
+        alpha = _through(alpha, picture.top, _WHITE)
+    return replace(picture, alpha=alpha, top=_WHITE)
 
 
 def _through(pixels: Any, top: int, white: int) -> Any:

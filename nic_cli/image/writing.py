@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from nic_cli.errors import UsageError
+from nic_cli.errors import NicError, UsageError
 from nic_cli.extras import adding
 from nic_cli.image import colour, colour_space, huge, modes, rowwise, value_range
 from nic_cli.image.ancillary import gathered, side_output
@@ -60,7 +60,7 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
             picture = value_range.narrowed(picture)
         else:
             warn(f"{format.upper()} has 8 bits: 0 to {picture.top} became 0 to 255")
-            picture = value_range.with_alpha_stretched(picture)
+            picture = value_range.whole(picture)
     elif picture.bit_depth == 16 and format not in _DEEP:
         warn(f"{format.upper()} has 8 bits of the 16 that the picture has")
     if format == "ppm":
@@ -74,7 +74,10 @@ def write(picture: Picture, stream: BinaryIO, format: str, *, warn: Warn = silen
     image = to_pil(_in_8_bit(picture))
     # Pillow writes in small pieces and reports its own faults as OSError; in memory the two stay apart.
     encoded = io.BytesIO()
-    image.save(encoded, format, **_OPTIONS[format] | _embedded(picture.metadata, format, warn))
+    try:
+        image.save(encoded, format, **_OPTIONS[format] | _embedded(picture.metadata, format, warn))
+    except OSError as error:
+        raise NicError(f"cannot be made a {format.upper()} file: {error}; choose png") from error
     data = encoded.getvalue()
     stream.write(rowwise.with_side_data(data, picture.metadata) if format == "jpeg" else data)
 
@@ -84,8 +87,8 @@ def for_screen(picture: Picture) -> Picture:
     said = picture.metadata
     kept = Metadata() if picture.original_space else Metadata(icc=said.icc, cicp=said.cicp)
     if picture.top < 65535:
-        picture = value_range.with_alpha_stretched(picture)
-    return _in_8_bit(replace(picture, metadata=kept, original_space=False, top=65535))
+        picture = value_range.whole(picture)
+    return _in_8_bit(replace(picture, metadata=kept, original_space=False))
 
 
 def _name_left_out(said: Metadata, format: str, warn: Warn) -> None:
@@ -128,8 +131,9 @@ def to_pil(picture: Picture, *, warn: Warn = silent) -> Image.Image:
     whatever range they have.
     """
     picture = _in_own_space(picture, warn)
-    if picture.channels == 1 and picture.alpha is None and picture.top < 65535:
-        picture = value_range.narrowed(picture)
+    if picture.top < 65535:
+        deep = picture.channels == 1 and picture.alpha is None
+        picture = value_range.narrowed(picture) if deep else value_range.whole(picture)
     if picture.bit_depth == 16 and (picture.channels == 3 or picture.alpha is not None):
         warn("PIL has 8 bits of the 16 that the picture has: nic_cli.open(...).to_array() gives them")
         picture = _in_8_bit(picture)

@@ -45,7 +45,9 @@ def replacing(path: Path, *, mode_from: Path | None = None, links: bool = True) 
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise NicError(f"{printable(path)}: cannot be written: {error.strerror}; {_advice(error)}") from error
+        raise NicError(
+            f"{printable(path)}: cannot be written: {error.strerror or error}; {_advice(error)}"
+        ) from error
 
 
 def put(path: Path, data: bytes | str, *, links: bool = True) -> None:

@@ -54,7 +54,7 @@ def write_out(data: bytes | memoryview) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise NicError(f"standard output: {error.strerror}") from error
+        raise NicError(f"standard output: {error.strerror or error}") from error
 
 
 def flush() -> None:

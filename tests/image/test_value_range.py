@@ -56,6 +56,31 @@ def test_eight_bits_are_of_their_range_and_say_so(twelve):
     assert np.asarray(Image.open(out)).max() > 200
 
 
+@pytest.mark.parametrize("format", ["jpeg", "webp", "pil"])
+@pytest.mark.parametrize("channels", ["grey", "colour", "grey with alpha", "colour with alpha"])
+@pytest.mark.parametrize("top", [255, 1023, 4095, 16383])
+def test_what_has_eight_bits_is_bright_whatever_range_and_channels_there_are(format, channels, top):
+    """Grey and alpha as well: of 12 bits both would be next to nothing as they are."""
+    wide = np.tile(np.linspace(0, top, 64).astype(np.uint16), (48, 1))
+    planes = [wide] * (3 if "colour" in channels else 1) + [np.full_like(wide, top)] * ("alpha" in channels)
+    if format == "jpeg" and "alpha" in channels:
+        pytest.skip("JPEG has no alpha")
+    picture = from_array(np.stack(planes, 2) if planes[1:] else wide)
+    assert picture.top == top
+    if format == "pil":
+        image = to_pil(picture)
+        if image.mode == "I;16":
+            assert (np.asarray(image) == wide).all()
+            return
+    else:
+        out = io.BytesIO()
+        write(picture, out, format)
+        image = Image.open(out)
+    found = np.asarray(image.convert("RGBA"))
+    assert np.abs(found[..., :3] - np.linspace(0, 255, 64)[None, :, None]).max() < 8
+    assert (found[..., 3] == 255).all()
+
+
 def test_usual_values_and_black_are_left_alone(twelve):
     assert from_array(twelve << 4).top == 65535 and from_array(twelve * 0).top == 65535
 
