@@ -84,9 +84,7 @@ def run(
     if crowds.names and request.journal is not None:
         raise UsageError(f"--resume: {crowds.names[0]} is of whole sets, not of parts: leave one out")
     names = list(dict.fromkeys(codec.curve for codec in asked))
-    anchor = request.anchor or ("avif" if "avif" in names else names[0])
-    if anchor not in names:
-        raise UsageError(f"--anchor: {anchor!r} is not measured: there are {', '.join(names)}")
+    anchor = _anchor(request.anchor, names)
     inputs, unreadable = survey(paths, folder, open_)
     for model in models if inputs else ():
         model.engine_for(max(i.width * i.height for i in inputs))  # no picture is to pay for its start
@@ -158,6 +156,16 @@ def _page(result: Result, open_: Callable[[Path], Picture]) -> str:
     return render(
         result.run, result.rows, result.curves, quantities, list(pictures), deltas, result.verdict, notes
     )
+
+
+def _anchor(asked: str | None, names: Sequence[str]) -> str:
+    """The curve of that name, or of that codec if it has one curve; if none is asked AVIF's, or the first."""
+    of = [name for name in names if name.partition(" ")[0] == (asked or "avif")]
+    if asked is None:
+        return of[0] if of else names[0]
+    if asked not in names and len(of) != 1:
+        raise UsageError(f"--anchor: {asked!r} is not measured: there are {', '.join(names)}")
+    return asked if asked in names else of[0]
 
 
 def _models(request: BenchRequest, warn: Say) -> list[Model]:

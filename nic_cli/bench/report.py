@@ -20,7 +20,7 @@ from nic_cli.bench.curves import RATES, at
 from nic_cli.bench.plot import Quantity, decimals, head, number, plain, plot, points_of, safe, swatch
 from nic_cli.bench.rows import Curve, Row, Run
 from nic_cli.bench.speed import speeds, times
-from nic_cli.bench.verdict import leading, told
+from nic_cli.bench.verdict import leaders
 
 __all__ = ["Quantity", "Scene", "Shown", "render"]
 
@@ -173,25 +173,15 @@ def _metric(
         rate = safe(rate.replace("-", "−"))
         kind = ' class="published"' if curve.published else ""
         lines += f'<tr data-curve="{i}"{kind}>{head(curves, i)}{cells}<td>{rate}</td></tr>'
-    for curve in curves:
-        notes += _leaders(curve, quantity.name)
+    for curve in curves:  # which settings the values of a codec are of, where it was tried at several
+        if said := leaders(curve, quantity.name):
+            notes += f"<p><bdi>{safe(curve.name)}</bdi>: {safe(said)} bits a pixel.</p>"
     heads = "".join(f'<th scope="col">{rate:g}</th>' for rate in RATES)
     return (
         f'<figure class="metric">{title}<div>{drawn}<div class="wide" tabindex="0" role="region" '
         f'aria-label="{safe(quantity.title)} at five rates"><table><thead><tr><th scope="col">bpp</th>{heads}'
         f'<th scope="col">BD-rate</th></tr></thead><tbody>{lines}</tbody></table>{notes}</div></div></figure>'
     )
-
-
-def _leaders(curve: Curve, metric: str) -> str:
-    """Which settings the values of a codec are of, where it was tried at several."""
-    if len(curve.variants) < 2:
-        return ""
-    pieces = [
-        f"{told(name, curve) or 'usual settings'} from {low:.2g} to {high:.2g}"
-        for name, low, high in leading(curve, metric)
-    ]
-    return f"<p><bdi>{safe(curve.name)}</bdi>: {safe('; '.join(pieces))} bits a pixel.</p>" if pieces else ""
 
 
 def _character(quantity: Quantity) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -23,7 +23,7 @@ def sentences(curves: Sequence[Curve], rows: Iterable[Row], anchor: str, metrics
     measured = [curve for curve in curves if not curve.published]
     ours = [curve for curve in measured if _is_nic(curve)]
     others = [curve for curve in measured if not _is_nic(curve)]
-    others.sort(key=lambda curve: (curve.name != anchor, curve.name != "avif"))
+    others.sort(key=lambda curve: (curve.name != anchor, curve.name.partition(" ")[0] != "avif"))
     if not ours or not others:
         return []
     table = list(rows)
@@ -154,11 +154,16 @@ def _range(speeds: Iterable[float]) -> str:
     return words[0] if words[0] == words[1] else " to ".join(words)
 
 
-def leading(curve: Curve, metric: str) -> Iterator[tuple[str, float, float]]:
-    """Of a curve of several variants: which one is the best from which rate to which, rates rising."""
+def leaders(curve: Curve, metric: str) -> str:
+    """Of a curve of several variants: which one is the best at which rates, in words; empty of others."""
     points, names = curve.points.get(metric, ()), curve.leaders.get(metric, ())
-    start = 0
+    if len(curve.variants) < 2 or not points:
+        return ""
+    pieces, start = [], 0
     for i in range(1, len(names) + 1):
         if i == len(names) or names[i] != names[start]:
-            yield names[start], points[start][0], points[i - 1][0]
+            low, high = points[start][0], points[i - 1][0]
+            rates = f"at {low:.2g}" if start == i - 1 else f"from {low:.2g} to {high:.2g}"
+            pieces.append(f"{told(names[start], curve)} {rates}")
             start = i
+    return "; ".join(pieces)

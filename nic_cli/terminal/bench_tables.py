@@ -70,16 +70,11 @@ def _metric(result: Result, metric: str) -> Table:
 
 def _leaders(result: Result, metric: str) -> Iterator[str]:
     """Which settings the values of a codec are of, where it was tried at several."""
-    from nic_cli.bench.verdict import leading, told
+    from nic_cli.bench.verdict import leaders
 
     for curve in result.curves:
-        if len(curve.variants) < 2 or not curve.points.get(metric):
-            continue
-        pieces = [
-            f"{told(name, curve) or 'the usual settings'} from {low:.2g} to {high:.2g}"
-            for name, low, high in leading(curve, metric)
-        ]
-        yield f"{curve.name}: {'; '.join(pieces)}"
+        if said := leaders(curve, metric):
+            yield f"{curve.name}: {said}"
 
 
 def _speed(result: Result) -> Table:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from nic_cli.bench.command import _anchor
 from nic_cli.bench.curves import curves
-from nic_cli.bench.rows import Curve, Row
-from nic_cli.bench.verdict import leading, sentences
+from nic_cli.bench.rows import Curve, Row, Variant
+from nic_cli.bench.verdict import leaders, sentences
+from nic_cli.errors import UsageError
 
 SIZES = (200, 400, 800, 1600, 3200)
 
@@ -84,6 +87,19 @@ def test_where_the_anchor_is_nic_the_other_is_avif():
 
 
 def test_where_each_choice_of_settings_leads_is_told_in_rising_rates():
-    curve = Curve("avif", {"psnr": ((0.1, 1.0), (0.2, 2.0), (0.4, 3.0))}, leaders={"psnr": ("a", "a", "b")})
-    assert list(leading(curve, "psnr")) == [("a", 0.1, 0.2), ("b", 0.4, 0.4)]
-    assert list(leading(curve, "ms-ssim")) == []
+    both = Variant("tune=a,sub=444", {}), Variant("tune=b,sub=444", {})
+    names = tuple(both[i].name for i in (0, 0, 1))
+    curve = Curve(
+        "avif", {"psnr": ((0.1, 1.0), (0.2, 2.0), (0.4, 3.0))}, variants=both, leaders={"psnr": names}
+    )
+    assert leaders(curve, "psnr") == "tune a from 0.1 to 0.2; tune b at 0.4"
+    assert leaders(curve, "ms-ssim") == "" == leaders(replace(curve, variants=both[:1]), "psnr")
+
+
+def test_the_anchor_is_avif_whatever_its_settings_or_the_one_curve_of_the_codec_that_is_asked():
+    names = ["nic b0", "nic b1", "avif speed=4", "jpeg"]
+    assert _anchor(None, names) == "avif speed=4" == _anchor("avif", names) == _anchor("avif speed=4", names)
+    assert _anchor(None, ["jpeg", "nic"]) == "jpeg" == _anchor("jpeg", names)
+    for wrong in ("nic", "jxl"):
+        with pytest.raises(UsageError, match=f"'{wrong}' is not measured"):
+            _anchor(wrong, names)
