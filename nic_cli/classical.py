@@ -6,6 +6,7 @@ Colour alone goes in and comes out: neither alpha nor metadata.
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ def _avif(settings: Settings) -> dict[str, Any]:
     return {
         **_chroma(settings),
         "speed": int(settings["speed"]),
+        "max_threads": max(2, os.cpu_count() or 1),  # with one, files are others than with any more
         "advanced": {"tune": settings["tune"]},
     }
 

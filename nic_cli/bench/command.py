@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from nic_cli.zoo.load import Model
 
 Say = Callable[[str], None]
-LIBRARIES = ("torch", "numpy", "pillow", "pillow-jxl-plugin")
+LIBRARIES = ("torch", "numpy", "ssimulacra2")
+OTHERS = ("pillow", "pillow-jxl-plugin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Result:
     curves: tuple[Curve, ...]
     deltas: dict[str, dict[str, Delta]]
     verdict: tuple[str, ...]
+
+    @property
+    def left_out(self) -> int:
+        """How many pictures are in no mean, since a codec failed on them."""
+        return len(curves.left_out(self.rows))
 
     @property
     def failures(self) -> list[Row]:
@@ -98,7 +105,8 @@ def run(
         "metrics": list(request.metrics),
         "device": _device(models),
         "threads": threads,
-        "versions": versions,
+        # What makes a file stands in its row; these decide the figures of all rows.
+        "versions": {name: version for name, version in versions.items() if name in ("nic", *LIBRARIES)},
     }
     with Journal(request.journal, circumstances) as journal:
         if journal.count:
@@ -160,6 +168,7 @@ def _page(result: Result, open_: Callable[[Path], Picture]) -> str:
 
 def _anchor(asked: str | None, names: Sequence[str]) -> str:
     """The curve of that name, or of that codec if it has one curve; if none is asked AVIF's, or the first."""
+    asked = asked and re.sub("[:,]", " ", asked)  # as --codecs has it
     of = [name for name in names if name.partition(" ")[0] == (asked or "avif")]
     if asked is None:
         return of[0] if of else names[0]
@@ -193,7 +202,7 @@ def _threads() -> int:
 
 def _versions(models: Sequence[Model]) -> dict[str, str]:
     found = {"nic": __version__, "python": platform.python_version()}
-    for library in LIBRARIES:
+    for library in (*LIBRARIES, *OTHERS):
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:

@@ -22,23 +22,35 @@ Floats = NDArray[np.float64]
 
 
 def curves(rows: Iterable[Row], metrics: Sequence[str]) -> list[Curve]:
-    """One curve a codec, in the order of the rows: means over its pictures, a point each setting.
+    """One curve a codec, in the order of the rows: means over the pictures, a point each setting.
 
-    A picture that failed at one setting of a codec is left out of that whole curve, since means over
-    different pictures do not compare; `failures` counts its rows. One that is too small for a metric (nan)
-    is left out of that metric.
+    Means over different pictures do not compare, so those of `left_out` are in no curve. A codec that failed
+    on every picture has a curve without points; `failures` counts its rows. A picture that is too small for
+    a metric (nan) is left out of that metric.
     """
+    table = list(rows)
+    out = left_out(table)
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in table:
         groups.setdefault(row.curve, []).append(row)
-    return [_curve(name, group, metrics) for name, group in groups.items()]
+    return [_curve(name, group, metrics, out) for name, group in groups.items()]
 
 
-def _curve(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Curve:
-    failed = {row.sha256 for row in rows if row.error}
+def left_out(rows: Iterable[Row]) -> set[str]:
+    """The names of pictures on which a codec failed that did not fail on all of them."""
+    failed: dict[str, set[str]] = {}
+    sound: dict[str, set[str]] = {}
+    for row in rows:
+        (failed if row.error else sound).setdefault(row.curve, set()).add(row.picture)
+    lost = [pictures for curve, pictures in failed.items() if sound.get(curve, set()) - pictures]
+    return set().union(*lost)
+
+
+def _curve(name: str, rows: Sequence[Row], metrics: Sequence[str], out: set[str]) -> Curve:
+    failed = {row.picture for row in rows if row.error}
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if row.sha256 not in failed:
+        if row.picture not in failed | out:
             groups.setdefault(row.variant, []).append(row)
     variants = tuple(_variant(variant, group, metrics) for variant, group in groups.items())
     times = {way: variants[0].points[way] for way in SECONDS} if variants else {}

@@ -7,9 +7,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,8 @@ def warm_up(codecs: Sequence[Codec]) -> None:
     """One small picture through one setting of each variant: first calls pay for what later ones do not."""
     grey = Picture(np.full((64, 64, 3), 128, np.uint8))
     for codec in {(codec.curve, codec.variant): codec for codec in codecs}.values():
-        codec.decode(codec.encode(grey))
+        with suppress(Exception):  # what fails will fail again, and be counted
+            codec.decode(codec.encode(grey))
 
 
 def _colour(picture: Picture) -> Picture:
@@ -142,12 +144,12 @@ class Journal:
             if lines and lines[0] != head:
                 raise UsageError(f"{path}: {_difference(lines[0], said)}: name another file to start anew")
             for line in lines[1:]:
-                row = Row(**json.loads(line))
+                row = _known_row(json.loads(line), said["metrics"])
                 self._rows[row.sha256, _codec(row), row.setting] = row
             stream = path.open("r+" if before else "w", encoding="utf-8")
         except OSError as error:
             raise NicError(f"{path}: cannot be used: {error.strerror or error}") from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise UsageError(f"{path}: not the journal of a run: name another file") from None
         stream.truncate(len(whole))
         stream.seek(0, os.SEEK_END)
@@ -161,9 +163,9 @@ class Journal:
         return len(self._rows)
 
     def known(self, item: Input, codec: Codec) -> Row | None:
-        """What an earlier run found, failures not among it; under the names of file and curve now."""
+        """What an earlier run found by the same software, failures aside; under its names of today."""
         row = self._rows.get((item.sha256, _codec(codec), codec.setting))
-        if row is None or row.error:
+        if row is None or row.error or row.software != codec.software:
             return None
         return replace(row, picture=item.name, curve=codec.curve, variant=codec.variant)
 
@@ -192,6 +194,21 @@ def _codec(one: Row | Codec) -> str:
     while words[1:] and words[-1] in settings:
         words.pop()
     return " ".join(words)
+
+
+def _known_row(found: dict[str, Any], metrics: object) -> Row:
+    """A row of a journal. Raises ValueError, TypeError or KeyError for anything else."""
+    row = Row(**found)
+    words = (row.picture, row.sha256, row.curve, row.setting, row.variant, row.software, row.error)
+    whole = (row.width, row.height, row.bytes)
+    numbers = [row.encode_seconds, row.decode_seconds]
+    if not row.error:
+        numbers += [row.metrics[name] for name in cast(Sequence[str], metrics)]
+    if not all(isinstance(word, str) for word in words) or not all(type(n) is int for n in whole):
+        raise TypeError
+    if not all(isinstance(number, (int, float)) for number in numbers) or min(*whole[:2], row.bytes + 1) < 1:
+        raise ValueError
+    return row
 
 
 def _difference(line: str, said: Mapping[str, object]) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from nic_cli.bench.curves import RATES, at
+from nic_cli.bench.curves import RATES, at, left_out
 from nic_cli.bench.plot import Quantity, decimals, head, number, plain, plot, points_of, safe, swatch
 from nic_cli.bench.rows import Curve, Row, Run
 from nic_cli.bench.speed import speeds, times
@@ -107,13 +107,14 @@ def _plural(count: int, thing: str) -> str:
 
 def _count(rows: Sequence[Row], curves: Sequence[Curve]) -> str:
     pictures = {row.picture: row.width * row.height for row in rows}
-    failures = sum(bool(row.error) for row in rows)
+    failures, out = sum(bool(row.error) for row in rows), len(left_out(rows))
     said = [
         _plural(len(pictures), "picture"),
         f"{sum(pictures.values()) / 1e6:.1f} megapixels",
         _plural(sum(not curve.published for curve in curves), "codec"),
         _plural(len(rows), "file") + " encoded and decoded again",
         f'<strong class="bad">{_plural(failures, "failure")}</strong>' if failures else "no failure",
+        *([f"{_plural(out, 'picture')} in no mean or comparison, since a codec failed there"] if out else []),
     ]
     return ", ".join(said)
 

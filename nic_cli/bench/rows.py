@@ -107,13 +107,16 @@ def to_json(run: Run, rows: Iterable[Row], verdict: Sequence[str] = ()) -> str:
 
 def to_csv(run: Run, rows: Iterable[Row]) -> str:
     """The rows with a line of names; numbers as JSON writes them, nothing where there is none."""
-    text = io.StringIO()
     names = list(Row("", "", 1, 1, "", "").flat(run.metrics))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _inert(value) for key, value in row.flat(run.metrics).items()})
-    return text.getvalue()
+    table = [{key: _inert(value) for key, value in row.flat(run.metrics).items()} for row in rows]
+    return _line(names, dict(zip(names, names, strict=True))) + "".join(_line(names, each) for each in table)
+
+
+def _line(names: Sequence[str], values: Mapping[str, object]) -> str:
+    """One line; what ends a line anywhere is quoted, so names may hold returns."""
+    text = io.StringIO()
+    csv.DictWriter(text, names, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _inert(value: object) -> object:

@@ -12,6 +12,7 @@ from nic_cli.bench.report import Scene, Shown
 from nic_cli.bench.rows import Row
 from nic_cli.classical import webp
 from nic_cli.errors import UsageError
+from nic_cli.metrics.pixels import with_equal_channels
 from nic_cli.types import Picture, PixelArray
 
 WANTED = 0.3  # bits a pixel: where differences are plain to see
@@ -68,7 +69,10 @@ def _scene(
     for codec in (codec for codec in nearest if codec is not None):
         data, setting = _sized(codec, picture, size)
         pixels = codec.decoded(data, picture)
-        values = {name: float(metric(picture.pixels, pixels)) for name, metric in metrics.items()}
+        wanted, found_pixels = picture.pixels, pixels
+        if wanted.shape != pixels.shape:  # a grey picture in a format of colours
+            wanted, found_pixels = with_equal_channels(wanted, pixels)
+        values = {name: float(metric(wanted, found_pixels)) for name, metric in metrics.items()}
         rate = 8 * len(data) / (item.width * item.height)
         shown.append(Shown(codec.curve, setting, rate, values, webp(_middle(pixels))))
     original = _middle(picture.pixels)

@@ -19,6 +19,8 @@ class SetMetrics:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
+        for name in names:  # what it needs is missed now, not after an hour
+            METRICS[name].load()
         self._found: dict[tuple[str, str, str], SetMetric] = {}
 
     def see(self, codec: Codec, wanted: NDArray[Any], found: NDArray[Any]) -> None:

@@ -19,6 +19,7 @@ from nic_cli.bench.programs import PROGRAMS
 from nic_cli.classical import CLASSICAL
 from nic_cli.errors import UsageError
 
+MOST = 1000  # settings of a list
 NAMES = ("nic", *CLASSICAL, *PROGRAMS)
 
 
@@ -38,7 +39,7 @@ class Asked:
 def split(text: str) -> Iterator[Asked]:
     """Codecs with what is chosen of each: a comma leads to the next codec, dial or setting."""
     pieces: list[list[str]] = []
-    for piece in filter(None, text.split(",")):
+    for piece in filter(None, (each.strip() for each in text.split(","))):
         name, colon, rest = piece.partition(":")
         if name in NAMES:
             pieces.append([name, rest] if colon else [name])
@@ -50,28 +51,31 @@ def split(text: str) -> Iterator[Asked]:
         raise UsageError(f"--codecs: give some of {', '.join(NAMES)}")
     for name, *given in pieces:
         one = Asked(name, best=name != "nic" and "best" in given)
-        there, dials = _known(name)
+        there, dials, usual = _known(name)
         for each in (each for each in given if not (one.best and each == "best")):
             key, equals, values = each.partition("=")
             dial = next((dial for dial in dials if re.match(rf"{dial}[\d.]", each)), None)
+            if key in one.settings or dial in one.dials:
+                raise UsageError(f"--codecs: {name}: {each!r}: given twice: join values by |")
             if equals:
                 one.settings[key] = _words(name, key, values, there)
             elif dial is not None:
                 one.dials[dial] = numbers(each.removeprefix(dial), f"--codecs: {name}")
             else:
-                also = "".join(f", {setting}={(*there[setting], 8)[0]}" for setting in there)
-                rates = f"{dials[0]}20, {dials[0]}20|30 or {dials[0]}10..40/10"
+                also = "".join(f", {setting}={there[setting][0]}" for setting in there)
+                first, second = (f"{value:g}" for value in usual[1:3])
+                rates = f"{dials[0]}{first} or {dials[0]}{first}|{second}"
                 raise UsageError(f"--codecs: {name}: {each!r} cannot be used: give {rates}{also}")
         yield one
 
 
-def _known(name: str) -> tuple[Mapping[str, Sequence[str]], tuple[str, ...]]:
-    """The settings of a codec with their values, none for any whole number, and its dials."""
+def _known(name: str) -> tuple[Mapping[str, Sequence[str]], tuple[str, ...], Sequence[float]]:
+    """The settings of a codec with their values, its dials, and what the first of them usually is."""
     if name == "nic":
-        return {}, ("q", "b", "e")
+        return {}, ("q", "b", "e"), (0, 1, 2)
     if name in CLASSICAL:
-        return CLASSICAL[name].settings, ("q",)
-    return PROGRAMS[name].options, (PROGRAMS[name].dial,)
+        return CLASSICAL[name].settings, ("q",), CLASSICAL[name].qualities
+    return PROGRAMS[name].options, (PROGRAMS[name].dial,), PROGRAMS[name].usual
 
 
 def _words(name: str, key: str, values: str, there: Mapping[str, Sequence[str]]) -> list[str]:
@@ -95,7 +99,8 @@ def numbers(text: str, where: str) -> list[float]:
         if match is None or (match[3] is not None and float(match[3]) == 0):
             raise UsageError(f"{where}: {part!r} cannot be used: give a number, 1|2|3, 0..6 or 0..6/0.5")
         low, high, step = float(match[1]), float(match[2] or match[1]), float(match[3] or 1)
-        values += [round(low + i * step, 6) for i in range(int((high - low) / step + 1e-6) + 1)]
-    if not values or len(values) > 1000:
-        raise UsageError(f"{where}: {text!r} gives {len(values)} settings: 1 to 1000 can be used")
+        count = (high - low) / step + 1
+        if not 1 - 1e-6 <= count <= MOST - len(values) + 1e-6:  # nan as well
+            raise UsageError(f"{where}: {part[:40]!r} cannot be used: 1 to {MOST} settings can be, rising")
+        values += [round(low + i * step, 6) for i in range(int(count + 1e-6))]
     return values

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from nic_cli.bench.curves import Points, bd_rate
+from nic_cli.bench.curves import Points, bd_rate, left_out
 from nic_cli.bench.rows import SECONDS, Curve, Row, Variant
 from nic_cli.classical import CLASSICAL
 from nic_cli.metrics import METRICS
@@ -18,15 +18,17 @@ def sentences(curves: Sequence[Curve], rows: Iterable[Row], anchor: str, metrics
     """One a metric: the better curve of nic against another codec, and one of the time that both take.
 
     The other is the anchor, or where that is nic itself AVIF, or the first there is; without one, or without
-    nic, nothing is said. Curves of papers do not count.
+    nic, nothing is said. Curves of papers do not count, nor what failed on every picture.
     """
-    measured = [curve for curve in curves if not curve.published]
+    measured = [curve for curve in curves if curve.variants]
     ours = [curve for curve in measured if _is_nic(curve)]
     others = [curve for curve in measured if not _is_nic(curve)]
     others.sort(key=lambda curve: (curve.name != anchor, curve.name.partition(" ")[0] != "avif"))
     if not ours or not others:
         return []
     table = list(rows)
+    out = left_out(table)
+    table = [row for row in table if row.picture not in out]
     said = [_sentence(ours, others[0], table, metric) for metric in metrics if METRICS[metric].best is None]
     return [*said, _time(ours, others[0])] if said else []
 
@@ -58,11 +60,10 @@ def _sentence(ours: Sequence[Curve], rival: Curve, rows: Sequence[Row], metric: 
     if not duels:
         return f"{title}: {_title(rival)} and nic cannot be compared: {reasons[0]}."
     duel = min(duels, key=lambda duel: duel.usual)
-    agreeing, counted = _agreeing(rows, duel.ours.name, rival.name, usual.name, metric, duel.usual)
     low, high = duel.rates
     said = f"{title}: {_nic(duel.ours)} needs {_bytes(duel.usual)} {_title(rival)}{_settings(usual, rival)}"
     said += f" at equal quality, over {low:.2g} to {high:.2g} bits a pixel"
-    said += f", and so on {agreeing} of {counted} pictures" if counted > 1 else ""
+    said += _agreement(_each(rows, duel.ours.name, rival.name, usual.name, metric), duel.usual)
     if duel.best is not None:
         leaders = dict.fromkeys(rival.leaders[metric])
         made = [variant for variant in rival.variants if variant.name in leaders]
@@ -81,18 +82,25 @@ def _duel(ours: Curve, rival: Curve, metric: str) -> _Duel | str:
     return _Duel(ours, delta.percent, best, delta.rates)
 
 
-def _agreeing(
-    rows: Sequence[Row], ours: str, rival: str, usual: str, metric: str, percent: float
-) -> tuple[int, int]:
-    """On how many pictures the difference has the sign of their mean, and of how many it is known."""
-    signs = []
-    for picture in dict.fromkeys(row.sha256 for row in rows):
-        own = [row for row in rows if row.sha256 == picture and not row.error]
+def _each(rows: Sequence[Row], ours: str, rival: str, usual: str, metric: str) -> list[float]:
+    """The difference on every picture that has one, in percent of bytes."""
+    found = []
+    for picture in dict.fromkeys(row.picture for row in rows):
+        own = [row for row in rows if row.picture == picture and not row.error]
         a = _points([row for row in own if row.curve == rival and row.variant == usual], metric)
         delta = bd_rate(a, _points([row for row in own if row.curve == ours], metric))
         if delta.percent is not None:
-            signs.append(delta.percent * percent > 0)
-    return sum(signs), len(signs)
+            found.append(delta.percent)
+    return found
+
+
+def _agreement(each: Sequence[float], mean: float) -> str:
+    """On how many pictures the difference has the sign of the mean; where that is none, how far they go."""
+    if len(each) < 2:
+        return ""
+    if abs(mean) < EQUAL:
+        return f", {min(each):+.0f} to {max(each):+.0f} % on single pictures"
+    return f", and so on {sum(percent * mean > 0 for percent in each)} of {len(each)} pictures"
 
 
 def _points(rows: Iterable[Row], metric: str) -> Points:

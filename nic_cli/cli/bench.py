@@ -153,7 +153,13 @@ def bench(
     rate, never at equal quality numbers.
     """
     console, chosen = Console(quiet=bystanding.quiet), bystanding.settings()
-    for path in (written.json_file, written.csv_file, written.html_file):
+    outputs_ = [written.json_file, written.csv_file, written.html_file]
+    named = [path for path in (*outputs_, written.resume) if path is not None]
+    if len({path.resolve() for path in named}) < len(named):
+        raise UsageError("--json, --csv, --html and --resume: two of them name one file")
+    if Path("-") in named:
+        raise UsageError("--json, --csv, --html and --resume: give a file, not -: the tables are the output")
+    for path in outputs_:
         if path is not None and path.exists() and not written.force:
             raise OutputExists(f"{printable(path)}: exists; -f overwrites it")
     paths = _pictures(folder, comparison.recursive, comparison.limit)

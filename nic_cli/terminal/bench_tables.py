@@ -88,6 +88,8 @@ def _speed(result: Result) -> Table:
             name = f"{curve.name} {told(variant.name, curve)}".strip()
             failures = str(curve.failures or "") if number == 0 else ""
             table.add_row(name, f"{variant.encode_mps:.2f}", f"{variant.decode_mps:.2f}", failures)
+        if not curve.variants and not curve.published:  # it failed on every picture
+            table.add_row(curve.name, "", "", str(curve.failures))
     return table
 
 
@@ -108,6 +110,9 @@ def _footnote(result: Result, kodak: bool) -> str:
         f"{counts[0]}, whole files, on {run.device} with {counts[1]}"
         + (f"; {models} loaded in {run.load_seconds:.1f} s" if models else "")
     ]
+    if result.left_out:
+        pictures = _count(result.left_out, "picture")
+        lines.append(f"{pictures} in no mean or comparison, since a codec failed there")
     if run.unreadable:
         lines.append(f"{_count(len(run.unreadable), 'file')} could not be read")
     if kodak:

@@ -35,6 +35,22 @@ def test_lists_and_ranges_of_numbers(text, values):
     assert numbers(text, "here") == values
 
 
+@pytest.mark.parametrize("text", ["0..99999999999", "0..1/0.000000001", f"1{'0' * 400}", f"0..1{'0' * 400}"])
+def test_endless_lists_are_refused_before_they_are_made(text):
+    with pytest.raises(UsageError, match="1 to 1000 settings"):
+        numbers(text, "here")
+
+
+@pytest.mark.parametrize("text", ["jpeg:q40,q50", "avif:speed=8,speed=9", "avif:q40,speed=8,q1"])
+def test_what_is_given_twice_is_not_dropped(text):
+    with pytest.raises(UsageError, match=r"given twice: join values by \|"):
+        parse(text, [], (), ())
+
+
+def test_spaces_about_commas_do_no_harm():
+    assert settings("jpeg:q40 , webp:q10") == settings("jpeg:q40,webp:q10")
+
+
 @pytest.mark.parametrize("text", ["", "a", "1..", "..3", "1/2", "3..1", "0..1/0", "0..9/0.001", "-1", "1e3"])
 def test_what_is_no_number_is_refused_in_one_line(text):
     with pytest.raises(UsageError, match="here:"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from nic_cli.bench.curves import at, bd_rate, bd_rates, curves, hull
+from nic_cli.bench.curves import at, bd_rate, bd_rates, curves, hull, left_out
 from nic_cli.bench.rows import Row
 
 AVIF = ((0.12165, 27.419), (0.18744, 28.795), (0.30509, 30.603), (0.48998, 32.704), (0.72044, 34.55),
@@ -81,6 +81,16 @@ def test_a_picture_that_failed_once_is_left_out_of_the_whole_curve_and_counted()
             row("y", "q2", 0, 0.0, error="it broke")]  # fmt: skip
     (curve,) = curves(rows, ["psnr"])
     assert curve.points["psnr"] == ((0.08, 30.0), (0.32, 36.0)) and curve.failures == 1
+
+
+def test_curves_are_means_over_the_same_pictures_whichever_codec_failed_where():
+    rows = [row("x", "q1", 100, 30.0), row("y", "q1", 300, 32.0),
+            row("x", "q1", 200, 30.0, "b"), row("y", "q1", 0, 0.0, "b", error="it broke"),
+            *(row(name, "q1", 0, 0.0, "c", error="never") for name in "xy")]  # fmt: skip
+    a, b, c = curves(rows, ["psnr"])
+    assert a.points["psnr"] == ((0.08, 30.0),) and b.points["psnr"] == ((0.16, 30.0),)
+    assert c.points["psnr"] == () and c.variants == () and (a.failures, b.failures, c.failures) == (0, 1, 2)
+    assert left_out(rows) == {"y"}
 
 
 def test_a_picture_too_small_for_a_metric_is_left_out_of_it():

@@ -19,9 +19,9 @@ SIZES = (200, 400, 800, 1600, 3200)
 def rows(curve, factor, variant="", pictures="xyz", seconds=(0.01, 0.02), lift=0.0):
     """Pictures of 0.01 MP, each with `factor` times the bytes of SIZES for the same PSNR."""
     return [
-        Row(name, name, 100, 100, curve, f"q{i},{variant}", round(size * factor * (1 + 0.01 * n)), *seconds,
+        Row(name, name, 100, 100, curve, f"q{i},{variant}", round(size * factor), *seconds,
             {"psnr": 30.0 + 2 * i + lift}, variant=variant)
-        for n, name in enumerate(pictures)
+        for name in pictures
         for i, size in enumerate(SIZES)
     ]  # fmt: skip
 
@@ -45,6 +45,34 @@ def test_who_wins_is_told_with_percent_rates_and_pictures(factor, words):
 def test_no_difference_is_called_none():
     (first, _) = said([*rows("nic", 1.001), *rows("avif", 1.0)])
     assert re.search(r"needs as many bytes \(\+0\.\d %\) as AVIF", first)
+
+
+def test_where_the_mean_is_none_single_pictures_are_not_said_to_agree():
+    table = [
+        *rows("nic", 0.8, pictures="x"),
+        *rows("nic", 1.2, pictures="y"),
+        *rows("avif", 1.0, pictures="xy"),
+    ]
+    (first, _) = said(table)
+    assert "as many bytes" in first and "-20 to +20 % on single pictures" in first and "so on" not in first
+
+
+def test_a_picture_on_which_the_other_failed_is_in_no_sentence():
+    sound = [*rows("nic", 0.8, pictures="xy"), *rows("avif", 1.0, pictures="xy")]
+    easy = rows("nic", 0.1, pictures="z")
+    lost = [replace(each, error="16 bits", metrics={}) for each in rows("avif", 1.0, pictures="z")]
+    assert said([*sound, *easy, *lost]) == said(sound)
+
+
+def test_what_failed_on_every_picture_is_compared_with_nothing():
+    lost = [replace(each, error="16 bits", metrics={}) for each in rows("avif", 1.0)]
+    assert said([*rows("nic", 1.0), *lost]) == []
+    assert "than JPEG" in said([*rows("nic", 1.0), *lost, *rows("jpeg", 2.0)])[0]
+
+
+def test_two_files_of_one_picture_are_two():
+    table = [*rows("nic", 0.8, pictures="xy"), *rows("avif", 1.0, pictures="xy")]
+    assert "2 of 2 pictures" in said([replace(each, sha256="same") for each in table])[0]
 
 
 def test_pictures_that_do_not_agree_are_not_counted_as_agreeing():
@@ -99,6 +127,7 @@ def test_where_each_choice_of_settings_leads_is_told_in_rising_rates():
 def test_the_anchor_is_avif_whatever_its_settings_or_the_one_curve_of_the_codec_that_is_asked():
     names = ["nic b0", "nic b1", "avif speed=4", "jpeg"]
     assert _anchor(None, names) == "avif speed=4" == _anchor("avif", names) == _anchor("avif speed=4", names)
+    assert _anchor("avif:speed=4", names) == "avif speed=4"
     assert _anchor(None, ["jpeg", "nic"]) == "jpeg" == _anchor("jpeg", names)
     for wrong in ("nic", "jxl"):
         with pytest.raises(UsageError, match=f"'{wrong}' is not measured"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,75 @@ def test_with_all_that_is_published_for_kodak_it_still_does(nic, folder, monkeyp
     assert lines[-len(told) - 1 :] == ["* published, not measured here", *told]
     page = Path("t.html").read_text()
     assert all(line in page for line in told) and f"Blind to: {METRICS['psnr'].blind}." in page
+
+
+def test_grey_pictures_are_on_the_page_with_every_codec(nic, folder, pixels):
+    for name in ("a.png", "b.png", "c.png"):
+        Image.fromarray(pixels[..., 1]).save(folder / name)
+    done = nic("bench", folder, "--codecs", "webp:q40,jpeg:q40", "--html", "t.html", "--limit", "1")
+    assert done.code == 0 and Path("t.html").exists(), done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("--csv", "x", "--json", "./x"), "name one file"), (("--resume", "x", "--html", "x"), "name one file"),
+     (("--csv", "-"), "give a file"), (("--metrics", "kid"), "NIC_BENCH_SQUEEZENET")],
+)  # fmt: skip
+def test_outputs_and_needs_are_looked_at_before_anything_is_measured(nic, folder, arguments, words):
+    done = nic("bench", folder, "--codecs", "jpeg:q40", *arguments)
+    assert done.code == 2 and words in done.err and len(done.lines) == 1 and not Path("x").exists()
+
+
+def test_a_codec_that_fails_everywhere_is_counted_and_ends_nothing(nic, folder, pixels, monkeypatch):
+    from nic_cli import classical
+
+    def broken(pixels, name, *_):
+        raise OSError("it broke")
+
+    monkeypatch.setattr(classical, "encode", broken)
+    done = nic(
+        "bench", folder, "--codecs", "nic:q0..3,avif:q40", "-b", "0", "--limit", "1", "--json", "t.json"
+    )
+    assert done.code == 1 and "a.png: avif q40" in done.err and "unexpected" not in done.err
+    assert re.search(r"^avif +1$", done.out.decode(), re.MULTILINE)
+    assert len(json.loads(Path("t.json").read_text())["rows"]) == 5
+
+
+def test_names_with_returns_stay_one_line_of_the_table(nic, folder):
+    (folder / "a.png").rename(folder / "a\rb.png")
+    nic("bench", folder, "--codecs", "jpeg:q40", "--csv", "t.csv", "--json", "t.json")
+    with Path("t.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    rows = json.loads(Path("t.json").read_text())["rows"]
+    assert [row["picture"] for row in table] == [row["picture"] for row in rows]
+    assert "a\rb.png" in [row["picture"] for row in table]
+
+
+def test_a_run_may_go_on_with_more_codecs_and_rows_of_other_software_are_made_anew(nic, folder):
+    run = ("bench", folder, "--limit", "1", "--resume", "run.jsonl")
+    assert nic(*run, "--codecs", "jpeg:q40").code == 0
+    more = nic(*run, "--codecs", "jpeg:q40,nic:q1", "-b", "0", "--json", "t.json")
+    assert more.code == 0 and "1 rows were measured before" in more.err
+    assert all(row["software"] for row in json.loads(Path("t.json").read_text())["rows"])
+    text = Path("run.jsonl").read_text()
+    Path("run.jsonl").write_text(text.replace("libjpeg_turbo", "libjpeg_old"))
+    nic(*run, "--codecs", "jpeg:q40")
+    assert len(Path("run.jsonl").read_text().splitlines()) == len(text.splitlines()) + 1
+
+
+@pytest.mark.parametrize(
+    ("was", "put"),
+    [('"width": ', '"width": -'), ('"metrics": {', '"metrics": null, "x": {'), ('"psnr": ', '"psn": '),
+     ('"bytes": ', '"bytes": "x", "error": '), ('"setting": "', '"setting": null, "curve": "'),
+     ('"encode_seconds": ', '"encode_seconds": null, "decode_seconds": ')],
+)  # fmt: skip
+def test_rows_that_are_none_are_refused_in_one_line(nic, folder, was, put):
+    run = ("bench", folder, "--limit", "1", "--resume", "run.jsonl", "--codecs", "jpeg:q40")
+    nic(*run)
+    head, row = Path("run.jsonl").read_text().splitlines()
+    assert was in row
+    Path("run.jsonl").write_text(f"{head}\n{row.replace(was, put)}\n")
+    done = nic(*run)
+    assert (
+        done.code == 2 and done.err.strip() == "nic: run.jsonl: not the journal of a run: name another file"
+    )
