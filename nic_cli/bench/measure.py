@@ -170,7 +170,8 @@ class Journal:
         return replace(row, picture=item.name, curve=codec.curve, variant=codec.variant)
 
     def add(self, row: Row) -> None:
-        """Write a row down at once."""
+        """Write a row down at once, and know it from then on: two curves may share a setting."""
+        self._rows[row.sha256, _codec(row), row.setting] = row
         self._write(json.dumps(asdict(row)))
 
     def __enter__(self) -> Journal:

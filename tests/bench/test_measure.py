@@ -96,6 +96,22 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same_rows(folder, tmp_path
         assert journal.count == 4
 
 
+def test_a_setting_of_two_curves_is_measured_once(folder):
+    """With no journal at all, too."""
+    calls = []
+
+    def encode(picture):
+        calls.append(picture.pixels)
+        return picture.pixels.tobytes()
+
+    both = [
+        replace(raw("q1,tune=a", encode=encode, decode=lambda data: calls[-1]), curve=curve, variant="tune=a")
+        for curve in ("raw", "raw tune=a")
+    ]
+    rows, _ = run(folder, both)
+    assert len(calls) == 2 and [row.curve for row in rows] == ["raw", "raw tune=a"] * 2
+
+
 def test_failures_are_tried_again(folder, tmp_path):
     run(folder, [raw(encode=failing)], Journal(tmp_path / "run.jsonl", SAID))
     rows, _ = run(folder, [raw()], Journal(tmp_path / "run.jsonl", SAID))
