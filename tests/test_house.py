@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nic_cli"
 STAGES = ("image", "tiles", "transform", "entropy", "container")
-LEAVES = {"types", "errors", "limits", "arrays", "bounded", "memory", "extras"}
+LEAVES = {"types", "errors", "limits", "arrays", "bounded", "memory", "extras", "waiting"}
 WINGS = (
     "cli",
     "jobs",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nic_cli.errors import UsageError
 from nic_cli.metrics import optional
+from nic_cli.waiting import import_torch
 
 if TYPE_CHECKING:  # the table is read by commands that need no numpy
     from numpy.typing import NDArray
@@ -72,6 +73,7 @@ class SetMetric(Protocol):
 
 def _from(module: str, function: str) -> Callable[[], Measure]:
     def load() -> Measure:
+        import_torch()
         found: Measure = getattr(import_module(f"{__name__}.{module}"), function)
         return found
 

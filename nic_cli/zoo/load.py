@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from nic_cli.transform.config import ModelConfig
 from nic_cli.transform.integers import carried
 from nic_cli.transform.plain.engine import PlainNative
 from nic_cli.transform.research.config import ResearchConfig
+from nic_cli.waiting import import_torch
 from nic_cli.zoo import processor
 from nic_cli.zoo.find import find
 from nic_cli.zoo.model_folder import Parts, read_folder
@@ -119,7 +118,7 @@ def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None]
         research = parts
 
         def imported(device: str) -> Any:
-            _import_torch()
+            import_torch()
             from nic_cli.transform.research.engine import Engine
 
             return Engine(research.config.kind, research.members, device)
@@ -128,7 +127,7 @@ def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None]
     integers = carried(parts.integers, parts.config, parts.selftest, warn)
 
     def native(device: str) -> Any:
-        _import_torch()
+        import_torch()
         from nic_cli.transform.native import Native, filled
         from nic_cli.transform.precision import precision
 
@@ -137,37 +136,6 @@ def ready(parts: Parts | ResearchParts, device: str, warn: Callable[[str], None]
 
     plain = PlainNative(parts.config, parts.floats, integers)
     return Model(parts.config.name, parts.id, parts.config, parts.tables, device, native, plain)
-
-
-SPINS = {"GOMP_SPINCOUNT": "1000"}
-"""What torch's threads do while they wait beside other work, read when it is loaded: look a thousand times,
-then sleep. By default they look 300,000 times.
-
-Beside one other busy thread that took 33 seconds of the processors for what takes 14, and 1.9 times as long;
-on an idle machine sleeping takes a tenth longer (torch 2.13 in float32, 1080p, encoding and decoding: 0.51
-and 1.43 s, 0.47 and 1.22 s by default).
-"""
-
-
-def _import_torch() -> None:
-    """Import torch, with `SPINS` where others are at work, unless the user has said how threads wait."""
-    if "torch" in sys.modules or os.environ.keys() & {"OMP_WAIT_POLICY", *SPINS} or not _others_work():
-        return
-    os.environ.update(SPINS)
-    try:
-        import torch  # noqa: F401
-    finally:
-        for name in SPINS:
-            del os.environ[name]
-
-
-def _others_work() -> bool:
-    """Whether threads of others want the processors at this moment; so too where that cannot be asked."""
-    try:
-        running = int(Path("/proc/loadavg").read_text("ascii").split()[3].partition("/")[0])
-    except (OSError, ValueError, IndexError):
-        return True
-    return running > threading.active_count()
 
 
 def folder_of(name: str) -> Path:
