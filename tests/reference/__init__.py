@@ -38,8 +38,7 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarra
         whole[y : y + len(r), x : x + r.shape[1]] = latents(z, r, header.q, made, model)
     seed = crc32(b"".join(tile.symbols_crc.to_bytes(4, "little") for tile in header.tiles))
     values = picture(whole, header.q, made, shown, seed, model)[: header.height, : header.width]
-    if not header.rgb:
-        values = values.mean(-1, keepdims=True)
+    values = values if header.rgb else values.mean(-1, keepdims=True)
     kind = np.uint16 if header.deep else np.uint8
     pixels = np.rint(np.clip(values + np.float32(0.5), 0, 1).astype(np.float64) * np.iinfo(kind).max)
     if "RANG" in header.chunks:

@@ -67,10 +67,10 @@ class Header:
         self.tiles, self.chunks, self.payloads = [], {}, []
         for top, bottom in pairwise(self.rows):
             for left, right in pairwise(self.columns):
-                area = (bottom - top) * (right - left)
-                check(area <= (192 * 16) ** 2, "a tile of over 192 x 192 residuals")
+                height, width = bottom - top, right - left
+                check(height * width <= (192 * 16) ** 2, "a tile of over 192 x 192 residuals")
                 entry = fields.varint(), fields.number(4), fields.number(4)
-                self.tiles.append(Tile(top, left, bottom - top, right - left, *entry))
+                self.tiles.append(Tile(top, left, height, width, *entry))
         check(fields.at == len(fields.data), "the header goes on after its table of tiles")
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tests.reference.model import Model
+
 
 def squares(x: np.ndarray, n: int) -> np.ndarray:
     """[h, w, n * n * c] -> [n * h, n * w, c]: blocks of channels become squares of positions."""
@@ -26,3 +28,14 @@ def conv3x3(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """All channels by weights [outputs, inputs, 3, 3]."""
     taps = weight.reshape(*weight.shape[:2], 9).transpose(2, 1, 0)
     return sum(view @ tap for view, tap in zip(neighbours(x), taps, strict=True))
+
+
+def dense(model: Model, name: str, x: np.ndarray) -> np.ndarray:
+    """A product, and a bias where there is one."""
+    out = x @ model[f"{name}.weight"].T
+    return out + model[f"{name}.bias"] if f"{name}.bias" in model.tensors else out
+
+
+def leaky(x: np.ndarray) -> np.ndarray:
+    """0.01 of it below zero."""
+    return np.maximum(x, np.float32(0.01) * x)

@@ -2,26 +2,20 @@
 
 import numpy as np
 
-from tests.reference.container import check
-from tests.reference.layers import conv3x3, depthwise, squares
+from tests.reference.layers import conv3x3, dense, depthwise, leaky, squares
 from tests.reference.model import Model
+from tests.reference.noise import added
 from tests.reference.tables import anchor_step
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 OF_BLOCK = ("depthwise", "depthwise_bias", "expand", "expand_bias", "reduce", "reduce_bias")
 
 
-def dense(model: Model, name: str, x: np.ndarray) -> np.ndarray:
-    """A product, and a bias where there is one."""
-    out = x @ model[f"{name}.weight"].T
-    return out + model[f"{name}.bias"] if f"{name}.bias" in model.tensors else out
-
-
 def residual(x: np.ndarray, weights: list[np.ndarray], scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """x + reduce(leaky(expand(depthwise(x) * scale + shift))), weights in the order of OF_BLOCK."""
     near, near_bias, expand, expand_bias, reduce, reduce_bias = weights
     a = ((depthwise(x, near) + near_bias) * scale + shift) @ expand.T + expand_bias
-    return x + np.maximum(a, np.float32(0.01) * a) @ reduce.T + reduce_bias
+    return x + leaky(a) @ reduce.T + reduce_bias
 
 
 def block(model: Model, name: str, x: np.ndarray) -> np.ndarray:
@@ -72,7 +66,6 @@ def updated(model: Model, name: str, update: str, share: float) -> np.ndarray:
 def picture(x: np.ndarray, q: int, made: float, shown: float, seed: int, model: Model) -> np.ndarray:
     """Latents [h, w, L] -> red, green and blue [16 h, 16 w, 3] around 0; made, shown: realisms."""
     share = 2 * shown - 1
-    check(share <= 0 or "noise" not in model.config, f"realism {shown}: its noise is not described in nic(5)")
 
     def blocks(name: str, h: np.ndarray) -> np.ndarray:
         for k in range(model.config[f"{name}_depth".replace(".", "_")]):
@@ -83,7 +76,10 @@ def picture(x: np.ndarray, q: int, made: float, shown: float, seed: int, model: 
         return h
 
     h = blocks("synthesis.coarse", dense(model, "synthesis.stem", x))
-    h = blocks("synthesis.fine", squares(dense(model, "synthesis.up", h), 2))
+    h = squares(dense(model, "synthesis.up", h), 2)
+    noisy = share > 0 and "noise" in model.config
+    into, direct = added(h, q / 4096, share, seed, model) if noisy else (np.float32(0), np.float32(0))
+    h = blocks("synthesis.fine", h + into)
     tail = updated(model, "synthesis.tail.weight", "synthesis.tail.realism", share)
     h = conv3x3(h, tail) + model["synthesis.tail.bias"]
-    return squares(h + squares(dense(model, "synthesis.skip", x), 2), 8)
+    return squares(h + direct + squares(dense(model, "synthesis.skip", x), 2), 8)
