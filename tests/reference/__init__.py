@@ -1,0 +1,46 @@
+"""A second decoder of `.nic` files, written from nic(5) and a model's folder alone, in numpy.
+
+It shows that the page suffices, and is what the program is compared with: slow, short, strict. Left out: WebP
+(alpha, previews), conversion to ICC profiles, imported models.
+"""
+
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from tests.reference.container import check, parse
+from tests.reference.model import load
+from tests.reference.network import latents, picture
+from tests.reference.tables import symbols_of
+
+
+def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarray, list[tuple]]:
+    """The pixels [rows, columns, 1 or 3] of a file, u8 or u16, and of each tile the symbols (z, r).
+
+    b: the realism to show, that of the header where None. z: [h / 64, w / 64, H], r: [h / 16, w / 16, L].
+    Raises ValueError, one line, for whatever is damaged, or not for this model.
+    """
+    header, model = parse(data), load(folder)
+    check(header.model_id == model.id, f"made by model {header.model_id.hex()}, this one is {model.id.hex()}")
+    check(header.q <= 4096 * model.config["q_top"], f"q {header.q / 4096} is over the model's")
+    made = header.b / 4096
+    shown = made if b is None else b
+    check(0 <= shown <= 1, f"realism {shown} is not in 0..1")
+    symbols = []
+    whole = np.zeros((header.rows[-1] // 16, header.columns[-1] // 16, model.config["latent"]), np.float32)
+    for tile, payload in zip(header.tiles, header.payloads, strict=True):
+        z, r = symbols_of(payload, tile.height, tile.width, header.q, model)
+        found = crc32(z.astype("<i4").tobytes() + r.astype("<i4").tobytes())
+        check(found == tile.symbols_crc, f"tile {len(symbols)}: its symbols have another checksum")
+        symbols.append((z, r))
+        y, x = tile.top // 16, tile.left // 16
+        whole[y : y + len(r), x : x + r.shape[1]] = latents(z, r, header.q, made, model)
+    seed = crc32(b"".join(tile.symbols_crc.to_bytes(4, "little") for tile in header.tiles))
+    values = picture(whole, header.q, made, shown, seed, model)[: header.height, : header.width]
+    values = values if header.rgb else values.mean(-1, keepdims=True)
+    kind = np.uint16 if header.deep else np.uint8
+    pixels = np.rint(np.clip(values + np.float32(0.5), 0, 1).astype(np.float64) * np.iinfo(kind).max)
+    if "RANG" in header.chunks:
+        pixels = np.rint(pixels * int.from_bytes(header.chunks["RANG"], "little") / 65535)
+    return pixels.astype(kind), symbols

@@ -1,0 +1,53 @@
+"""The folder of a native model: safetensors, configuration, tables and id."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from tests.reference.container import check
+
+TYPES = {"F16": "float16", "F32": "float32", "I32": "int32", "I8": "int8", "U8": "uint8"}
+OF_ID = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
+
+
+class Model:
+    """Tensors by name, with the values of the configuration; raw: type, shape and bytes of each."""
+
+    def __init__(self, config: dict, raw: dict[str, tuple[str, tuple[int, ...], bytes]]) -> None:
+        check(config["kind"] == "native", f"a model of kind {config['kind']}: this decoder knows native ones")
+        self.config, self.tensors = config, {}
+        digest = sha256(f"{config['q_top']} {config['scales']} {config['skip']}".encode())
+        for name, (kind, shape, data) in sorted(raw.items()):
+            if name.startswith(OF_ID):
+                digest.update(f"{name} torch.{TYPES[kind]} {shape}".encode() + data)
+            self.tensors[name] = np.frombuffer(data, np.dtype(TYPES[kind]).newbyteorder("<")).reshape(shape)
+        self.id = digest.digest()[:8]
+        self.lows, self.sizes = (self[f"tables.{name}"].astype(np.int64) for name in ("lows", "sizes"))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A tensor, floats as f32, integers as f64, which holds them exactly."""
+        found = self.tensors[name]
+        return found.astype(np.float32 if found.dtype.kind == "f" else np.float64)
+
+    def cumulated(self, table: int) -> list[int]:
+        """The cumulated frequencies of a table, from 0 to 2^24."""
+        at = self.sizes[:table].sum()
+        mine = self.tensors["tables.frequencies"][at : at + self.sizes[table]]
+        return [0, *np.cumsum(mine, dtype=np.int64).tolist()]
+
+
+def load(folder: Path) -> Model:
+    """Read config.json and model.safetensors; raises ValueError where they are not what they must be."""
+    try:
+        data = (folder / "model.safetensors").read_bytes()
+        at = 8 + int.from_bytes(data[:8], "little")
+        raw = {}
+        for name, entry in json.loads(data[8:at]).items():
+            if name != "__metadata__":
+                start, end = entry["data_offsets"]
+                raw[name] = entry["dtype"], tuple(entry["shape"]), data[at + start : at + end]
+        return Model(json.loads((folder / "config.json").read_text()), raw)
+    except (OSError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder}: not a model's folder ({error})") from None

@@ -1,0 +1,34 @@
+"""What realisms over 0.5 add: noise of a hash, by octaves of a Haar transform, as loud as the model says."""
+
+import numpy as np
+
+from tests.reference.layers import dense, leaky
+from tests.reference.model import Model
+
+SIDES, BANDS, LOUDEST = (4, 2, 1), 9, np.float32(0.05)  # of an octave; planes x directions
+
+
+def mixed(x: np.ndarray) -> np.ndarray:
+    """Any u32 -> another, one to one."""
+    x = (x ^ x >> 16) * np.uint32(0x7FEB352D)
+    x = (x ^ x >> 15) * np.uint32(0x846CA68B)
+    return x ^ x >> 16
+
+
+def seeded(seed: int, height: int, width: int) -> np.ndarray:
+    """Noise of variance 1 for cells of 8x8 pixels, [height, width, 189]."""
+    rows, columns, words = (np.arange(n, dtype=np.uint32) for n in (height, width, 48))
+    x = mixed(rows + np.uint32(seed))[:, None]
+    x = mixed(x + columns * np.uint32(0x9E3779B1))[..., None]
+    x = mixed(x + words * np.uint32(0x85EBCA77)).astype("<u4")
+    return (x.view(np.int8)[..., :189] + np.float32(0.5)) / np.float32(np.sqrt(65535 / 12))
+
+
+def added(h: np.ndarray, q: float, share: float, seed: int, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """What to add to h, the features before the fine blocks, and to the 192 channels; share: 0..1."""
+    name = "synthesis.realism"
+    x = leaky(dense(model, f"{name}.seen", h) + np.float32(q) * model[f"{name}.by_q"])
+    t = dense(model, f"{name}.loudness", leaky(dense(model, f"{name}.deep", x)))
+    loud = np.float32(share**0.5) * LOUDEST * ((t + np.sqrt(t * t + 1)) / 2) ** 2
+    grain = seeded(seed, *h.shape[:2]) * np.repeat(loud, np.repeat(np.square(SIDES), BANDS), -1)
+    return dense(model, f"{name}.into", grain), dense(model, f"{name}.direct", grain)
