@@ -16,6 +16,7 @@ from nic_cli.container.table_notes import pack_notes, unpack_notes
 from nic_cli.entropy import coder
 from nic_cli.errors import DamagedFile, ModelError
 from nic_cli.tiles.grid import HYPER, LATENT, MOST_LATENTS, Grid
+from nic_cli.transform.config import Z_LIMIT
 from nic_cli.types import Container, Header, IntArray, Notes, Region, Symbols, TileStream
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def parse(
     q, b = header.q, header.b
     if model.exact:
         z, r = (model.plain or engine()).symbols(decoder.take, region.height, region.width, q)
+        if int(np.abs(z).max()) > Z_LIMIT:  # no encoder makes it, and sums over it need not be exact
+            raise DamagedFile(f"a tile has hyper-latents beyond {Z_LIMIT}: {REMEDY}")
         latents = lambda: engine().dequantise(z, r, q, b)  # noqa: E731
     else:
         z, r, latents = engine().parse(decoder.take, notes, region.height, region.width, q, b)

@@ -38,6 +38,7 @@ ROOMS = {  # library: the places that may import it
         "losses/",
         "metrics/",
         "bench/command.py",
+        "waiting.py",
     ),
     "typer": ("cli/",),
     "rich": ("terminal/",),
@@ -214,7 +215,7 @@ WRITERS = {
 }
 # And those that read whole files in another way than `bounded`, which are no files from outside.
 READERS = {
-    "zoo/load.py",  # of /proc
+    "waiting.py",  # of /proc
     "memory.py",  # of /proc and /sys
     "extras.py",  # of the record of an installation
     "manual/__init__.py",  # of the package
