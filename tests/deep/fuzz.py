@@ -83,7 +83,7 @@ def run(name: str, minutes: float) -> tuple[int, list[str]]:
         if done.returncode and not found:
             found = [done.stderr[-3000:]]
         elif found:
-            found.append(done.stderr[-6000:])
+            found[-1] += f"\n{done.stderr[-6000:]}"
         store(name, [path.read_bytes() for path in corpus.iterdir()])
     return int(counts[-1]) if counts else 0, found
 
