@@ -46,14 +46,14 @@ def _title(result: Result, metric: str) -> str:
 
 def _metric(result: Result, metric: str) -> Table:
     from nic_cli.bench.curves import RATES, at
-    from nic_cli.metrics import METRICS
+    from nic_cli.metrics import METRICS, SSIMULACRA2
 
     about = METRICS[metric]
     table = _table()
     for rate in RATES:
         table.add_column(f"{rate:g}", justify="right")
     table.add_column(f"rate vs {result.run.anchor}", justify="right")
-    digits = 2 if about.unit else 4
+    digits = 2 if about.unit or metric == SSIMULACRA2 else 4
     for curve in result.curves:
         points = curve.points.get(metric, ())
         if not points:
@@ -85,7 +85,8 @@ def _speed(result: Result) -> Table:
         table.add_column(name, justify="right")
     for curve in result.curves:
         for number, variant in enumerate(curve.variants):
-            name = f"{curve.name} {told(variant.name, curve)}".strip()
+            more = told(variant.name, curve) if len(curve.variants) > 1 else ""
+            name = f"{curve.name} {more}".strip()
             failures = str(curve.failures or "") if number == 0 else ""
             table.add_row(name, f"{variant.encode_mps:.2f}", f"{variant.decode_mps:.2f}", failures)
         if not curve.variants and not curve.published:  # it failed on every picture
