@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 import time
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -255,3 +256,16 @@ def test_what_another_thread_warns_of_is_not_told_of_a_picture():
         other.join()
         warnings.warn("of the picture", stacklevel=1)
     assert told == ["a.tif: of the picture"]
+
+
+def test_a_tiff_of_samples_beyond_reason_takes_no_memory():
+    """SamplesPerPixel as a LONG, which Pillow reads as well: what it says is not made a list of."""
+    tags = {256: 12, 257: 9, 258: 16, 259: 1, 273: 8, 277: 1 << 26}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(64)
+    tracemalloc.start()
+    try:
+        refused(data)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()

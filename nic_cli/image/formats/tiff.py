@@ -29,6 +29,7 @@ _LAB = (8, 9, 10)
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([0-9])")
 _HEADS = {b"II*\0": 4, b"MM\0*": 4, b"II+\0": 12, b"MM\0+": 12}
 _SAID = 1 << 16
+_MOST_SAMPLES = (1 << 16) - 1  # SamplesPerPixel is a SHORT (TIFF 6.0, page 39); Pillow reads other types too
 
 
 def advise(stream: BinaryIO, name: str) -> None:
@@ -82,8 +83,10 @@ class Samples:
 
 
 def samples_of(tags: Mapping[int, Any]) -> Samples:
-    """What the tags of a TIFF say of its samples."""
+    """What the tags of a TIFF say of its samples. Raises PictureError for more than can be."""
     bits, kinds, count = tags.get(_BITS, (1,)), tags.get(_KIND, (1,)), int(tags.get(_COUNT, 1))
+    if count > _MOST_SAMPLES:
+        raise PictureError(f"a TIFF of {count} samples a pixel, more than the format has; convert it to PNG")
     colours = _COLOURS.get(tags.get(_PHOTOMETRIC, 1), count)
     extra = tuple(tags.get(_EXTRA, ()))[: max(0, count - colours)]
     extra += (0,) * (count - colours - len(extra))
