@@ -26,8 +26,9 @@ from nic_cli.transform.layer_order import (
     unshuffle,
 )
 from nic_cli.transform.native_engine import POSITIONS, NativeEngine
-from nic_cli.transform.plain.layers import Block, Floats, framed, neighbours, product, unframed
+from nic_cli.transform.plain.layers import Block, framed, neighbours, product, unframed
 from nic_cli.transform.plain.noise import Injected
+from nic_cli.transform.plain.products import Floats
 from nic_cli.transform.plain.weights import Weights, interpolate
 from nic_cli.transform.row_streaming import even
 from nic_cli.types import START, IntArray, Origin, Symbols

@@ -14,14 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
+from nic_cli.transform.plain.products import BLOCK, Floats, Product
 from nic_cli.transform.plain.threads import Buffers, one_thread_a_product, run
 
-Floats = NDArray[np.float32]
-BLOCK = 96
-"""Positions of every product. OpenBLAS multiplies 1,024 at a time a tenth faster, but 96 share the work
-evenly and stay in the cache: 0.88 of the time that 256 take for a picture of 768x512."""
 TILED = 4  # positions that the depthwise layer takes as one
 LEAK = np.float32(0.01)
 _buffers = Buffers()
@@ -46,22 +42,31 @@ def _clear(x: Floats) -> None:
     x[:, :, -1] = 0
 
 
-def product(x: Floats, weight: Floats, bias: Floats | None = None) -> Floats:
-    """x: [..., inputs] @ weight: [inputs, outputs] -> [..., outputs]."""
+def product(x: Floats, weight: Floats | Product, bias: Floats | None = None) -> Floats:
+    """x: [..., inputs] @ weight: [inputs, outputs] -> [..., outputs].
+
+    A weight that is no `Product` is for exact integers, of which no order of adding up gives another sum.
+    """
     flat = x.reshape(-1, x.shape[-1])
     found = np.empty((len(flat), weight.shape[1]), x.dtype)
 
     def block(out: Floats, at: int, count: int) -> None:
         part = flat[at : at + count]
         if count < BLOCK:
-            out[:] = (_padded(part) @ weight)[:count]
+            out[:] = multiplied(_padded(part), weight, np.empty((BLOCK, out.shape[1]), x.dtype))[:count]
         else:
-            np.matmul(part, weight, out=out)
+            multiplied(part, weight, out)
 
     by_blocks(block, found)
     if bias is not None:
         found += bias
     return found.reshape(*x.shape[:-1], weight.shape[1])
+
+
+def multiplied(x: Floats, weight: Floats | Product, out: Floats) -> Floats:
+    """A block [BLOCK, inputs] by a weight, into out."""
+    found: Floats = weight(x, out) if isinstance(weight, Product) else np.matmul(x, weight, out=out)
+    return found
 
 
 def by_blocks(layer: Callable[[Floats, int, int], None], out: Floats) -> None:
@@ -144,7 +149,7 @@ class Block:
     def __init__(self, weights: Sequence[Floats]) -> None:
         kernel, bias, expand, expand_bias, reduce, reduce_bias = weights
         self.kernel = _taps(kernel)
-        self.expand, self.reduce = np.ascontiguousarray(expand.T), np.ascontiguousarray(reduce.T)
+        self.expand, self.reduce = Product(expand.T), Product(reduce.T)
         self.expand_bias, self.reduce_bias = expand_bias + expand @ bias, reduce_bias
 
     def rows(self, x: Floats) -> Floats:
@@ -160,11 +165,11 @@ class Block:
             near = _buffers("near", BLOCK, channels)
             depthwise(near, line, first + at, pitch, self.kernel)
             wide = _buffers("wide", BLOCK, 2 * channels)
-            np.matmul(near, self.expand, out=wide)
+            self.expand(near, wide)
             wide += self.expand_bias
             rectify(wide)
             made = _buffers("made", BLOCK, channels)
-            np.matmul(wide, self.reduce, out=made)
+            self.reduce(wide, made)
             made += self.reduce_bias
             np.add(made, line[first + at : first + at + BLOCK], out=out)
 
@@ -207,7 +212,7 @@ class Tail:
 
     def __init__(self, weight: Floats, bias: Floats) -> None:
         outputs, channels = weight.shape[:2]
-        self.weight = np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(9 * channels, outputs))
+        self.weight = Product(weight.transpose(2, 3, 1, 0).reshape(9 * channels, outputs))
         self.bias = bias
 
     def rows(self, x: Floats) -> Floats:
@@ -224,7 +229,7 @@ class Tail:
                 three = as_strided(start, (BLOCK, 3 * channels), start.strides, writeable=False)
                 beside[:, 3 * row * channels : 3 * (row + 1) * channels] = three
             made = _buffers("made", BLOCK, outputs)
-            np.matmul(beside, self.weight, out=made)
+            self.weight(beside, made)
             np.add(made, self.bias, out=out)
 
         by_blocks(block, found[1 : 1 + max(count, BLOCK)])

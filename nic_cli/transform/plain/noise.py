@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nic_cli.transform.plain.layers import BLOCK, LEAK, Floats, by_blocks
+from nic_cli.transform.plain.layers import LEAK, by_blocks
+from nic_cli.transform.plain.products import BLOCK, Floats, Product
 from nic_cli.transform.plain.weights import Weights, update_share
 from nic_cli.transform.seeded_noise import BANDS, LOUDEST, SIDES, noise_of
 
@@ -21,8 +22,7 @@ class Injected:
         self._seen, self._deep, self._loudness = (
             weights.dense(f"{name}.{layer}") for layer in ("seen", "deep", "loudness")
         )
-        into, direct = (weights.dense(f"{name}.{layer}")[0] for layer in ("into", "direct"))
-        self._made = np.concatenate((into, direct), 1)
+        self._made, _ = weights.dense(f"{name}.into", f"{name}.direct")
         self._by_q = np.float32(q) * weights(f"{name}.by_q")
         self._share, self._seed = np.sqrt(update_share(b_decoded)), seed
         self._row, self._column = row, np.uint32(column)
@@ -41,7 +41,8 @@ class Injected:
             if count < BLOCK:
                 seen = np.concatenate((seen, np.zeros((BLOCK - count, channels), np.float32)))
             self._scale(noise, self._share * self._deviation(seen))
-            out[:] = (noise @ self._made)[:count]
+            room = out if count == BLOCK else np.empty((BLOCK, out.shape[1]), np.float32)
+            out[:] = self._made(noise, room)[:count]
 
         by_blocks(block, made)
         flat += made[:, :channels]
@@ -63,8 +64,8 @@ class Injected:
         return deviation
 
 
-def _dense(x: Floats, weight: Floats, bias: Floats | None) -> Floats:
-    found: Floats = x @ weight
+def _dense(x: Floats, weight: Product, bias: Floats | None) -> Floats:
+    found = weight(x, np.empty((BLOCK, weight.shape[1]), np.float32))
     return found if bias is None else found + bias
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic_cli.transform.config import MIDDLE
-from nic_cli.transform.plain.layers import Block, Floats, Tail
+from nic_cli.transform.plain.layers import Block, Tail
+from nic_cli.transform.plain.products import Floats, Product
 from nic_cli.transform.plain.threads import one_thread_a_product
 
 PARTS = ("depthwise", "depthwise_bias", "expand", "expand_bias", "reduce", "reduce_bias")
@@ -39,10 +40,10 @@ class Weights:
         """Whether there is one of this name."""
         return name in self._tensors
 
-    def dense(self, name: str) -> tuple[Floats, Floats | None]:
-        """The weight [inputs, outputs] of a dense layer, and its bias if it has one."""
-        bias = self(f"{name}.bias") if self.has(f"{name}.bias") else None
-        return np.ascontiguousarray(self(f"{name}.weight").T), bias
+    def dense(self, *names: str) -> tuple[Product, Floats | None]:
+        """The weight [inputs, outputs] of a dense layer, or of several side by side, and its bias."""
+        bias = self(f"{names[0]}.bias") if self.has(f"{names[0]}.bias") else None
+        return Product(np.concatenate([self(f"{name}.weight").T for name in names], 1)), bias
 
     def block(self, name: str) -> Block:
         """A block that knows no realism."""

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from nic_cli.transform import layers as in_torch
 from nic_cli.transform import synthesis
-from nic_cli.transform.plain import layers
+from nic_cli.transform.plain import layers, products
 from nic_cli.transform.plain.layers import Block, Tail, framed, neighbours, product, unframed
+from nic_cli.transform.plain.products import Product
 from tests.engines import threads
 
 RANDOM = np.random.default_rng(0)
@@ -63,9 +64,10 @@ def test_the_tail_is_torchs(height, width):
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
 def test_a_product_gives_a_row_the_same_in_any_company(count):
-    x, weight, bias = random(1300, 80), random(80, 56), random(56)
+    x, matrix, bias = random(1300, 80), random(80, 56), random(56)
+    weight = Product(matrix)
     whole = product(x, weight, bias)
-    np.testing.assert_allclose(whole, x @ weight + bias, atol=1e-4)
+    np.testing.assert_allclose(whole, x @ matrix + bias, atol=1e-4)
     with threads(3):
         assert np.array_equal(product(x[-count:], weight, bias), whole[-count:])
 
@@ -94,7 +96,47 @@ def test_what_a_library_chooses_by_size_cannot_show(block, monkeypatch):
     whole = unframed(block[1].rows(rows))
     assert np.array_equal(unframed(block[1].rows(np.ascontiguousarray(rows[:, 5:8])))[0, 0], whole[0, 5])
     monkeypatch.setattr(layers, "BLOCK", 8)
+    monkeypatch.setattr(products, "BLOCK", 8)
     assert not np.array_equal(unframed(block[1].rows(rows)), whole)
+
+
+def test_what_a_library_chooses_by_place_cannot_show(monkeypatch):
+    """As OpenBLAS's kernel for AVX2 does at the edges of its panels. With plain products it shows."""
+    real = np.matmul
+
+    def by_place(a, b, out):
+        out[:] = real(a, b)
+        if len(a) >= 12:
+            half = real(a[:, ::2], b[::2]) + real(a[:, 1::2], b[1::2])
+            places = np.arange(len(a)) % 12 < 6
+            for start in range(0, b.shape[1], products.PANEL):
+                for edge in (slice(start, start + 8), slice(min(start + 320, b.shape[1]) - 8, start + 320)):
+                    out[places, edge] = half[places, edge]
+        return out
+
+    monkeypatch.setattr(np, "matmul", by_place)
+    products.the_way.cache_clear()
+    try:
+        assert products.the_way() == "framed"
+        assert not products.is_even("plain") and products.is_even("framed")
+        x, weight = random(300, 64), Product(random(64, 700))
+        whole = product(x, weight)
+        for at in range(1, 300, 37):
+            assert np.array_equal(product(x[at:], weight), whole[at:])
+    finally:
+        products.the_way.cache_clear()
+
+
+@pytest.mark.parametrize("way", products.WAYS)
+@pytest.mark.parametrize("outputs", [1, 27, 192, 304, 305, 768])
+def test_each_way_gives_the_product(way, outputs):
+    x, weight = random(products.BLOCK, 70), random(70, outputs)
+    found = Product(weight, way)(x, np.empty((products.BLOCK, outputs), np.float32))
+    np.testing.assert_allclose(found, x.astype(np.float64) @ weight, atol=1e-4)
+
+
+def test_the_way_of_this_machine_is_even():
+    assert products.is_even(products.the_way())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
