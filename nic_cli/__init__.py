@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Readable]
 """A file: its path, its bytes, or a binary file object, of which only `read` is needed."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 __all__ = [
     "Header",
     "Info",

@@ -162,7 +162,7 @@ class Header:
     model: str
     model_id: bytes
     original_space: bool = False
-    version: tuple[int, int] = (0, 0)
+    version: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True, slots=True)

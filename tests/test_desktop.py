@@ -72,7 +72,7 @@ def test_file_tells_the_size_and_the_format(tmp_path):
     places = [tmp_path / f"{number:03}" for number in range(len(sizes))]
     for place, size in zip(places, sizes, strict=True):
         place.write_bytes(sized(*size))
-    wanted = [f"nic neural image, {width} x {height}, format 0.0" for width, height in sizes]
+    wanted = [f"nic neural image, {width} x {height}, format 1.0" for width, height in sizes]
     assert ran("file", "-b", "-m", DESKTOP / "nic.magic", *places).splitlines() == wanted
     assert ran("file", "-b", "--mime-type", "-m", DESKTOP / "nic.magic", places[0]).strip() == "image/x-nic"
 

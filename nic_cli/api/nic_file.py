@@ -13,6 +13,7 @@ from nic_cli.api import given
 from nic_cli.api.call import Call
 from nic_cli.api.info import Info, Metadata
 from nic_cli.api.source import Source
+from nic_cli.container import notices
 from nic_cli.errors import WrongValue
 from nic_cli.limits import HELD
 from nic_cli.tiles.grid import HYPER, SCALES, Grid
@@ -223,6 +224,11 @@ class NicFile:
             except ValueError:  # what a stream raises that is closed meanwhile
                 self._source.check_open()
                 raise
+            container = self._source.container
+            for said in filter(
+                None, (notices.of_format(container.header), notices.of_chunks(container.chunks))
+            ):
+                call.warn(said)
             if picture.metadata.lost:
                 call.warn(f"left out of what is cut or scaled: {', '.join(picture.metadata.lost)}")
             return to(picture, warn=call.warn)

@@ -21,6 +21,7 @@ COMMANDS = {
     "decode": ("nic_cli.cli.decode", "decode"),
     "info": ("nic_cli.cli.info", "info"),
     "verify": ("nic_cli.cli.verify", "verify"),
+    "convert": ("nic_cli.cli.convert", "convert"),
     "view": ("nic_cli.cli.view", "view"),
     "compare": ("nic_cli.cli.compare", "compare"),
     "bench": ("nic_cli.cli.bench", "bench"),

@@ -14,7 +14,7 @@ from typing import Any
 import typer.main
 
 from nic_cli import manual
-from nic_cli.cli import batch, bench, compare, decode, encode, help, info, train, verify, view
+from nic_cli.cli import batch, bench, compare, convert, decode, encode, help, info, train, verify, view
 from nic_cli.cli.app import application
 from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.cli.zoo import models
@@ -26,6 +26,7 @@ EXAMPLES = {
     "decode": decode.EXAMPLES,
     "info": info.EXAMPLES,
     "verify": verify.EXAMPLES,
+    "convert": convert.EXAMPLES,
     "batch": batch.EXAMPLES,
     "view": view.EXAMPLES,
     "compare": compare.EXAMPLES,

@@ -24,8 +24,8 @@ def needed(data: Data) -> int:
             if end + _HEAD_OF_CHUNK > len(data):
                 return end + _HEAD_OF_CHUNK
             cursor = Cursor(data, end, len(data), "file")
-            limit = layout.CHUNK_LIMITS.get(cursor.take(4, "kind"), layout.MAX_METADATA)
-            end = cursor.varint("length", 0, limit) + cursor.position + layout.CRC_BYTES
+            limit = layout.CHUNK_LIMITS.get(cursor.take(4, "kind"), layout.MAX_CHUNK)
+            end = cursor.varint("length", 1, limit) + cursor.position + layout.CRC_BYTES
             if end > len(data):
                 return end
         return end + sum(tile.n_bytes for tile in opening.tiles) + 1

@@ -1,4 +1,4 @@
-"""The chunks between header and tiles: metadata, preview, alpha."""
+"""The chunks between header and tiles: metadata, preview, alpha, and what later versions put beside them."""
 
 from __future__ import annotations
 
@@ -13,74 +13,98 @@ from nic_cli.types import Chunk
 
 
 def pack(chunks: Sequence[Chunk]) -> bytes:
-    """Write `chunks` in their order. Raises UsageError for an unknown, repeated or too large one."""
+    """Write `chunks` in their order. Raises UsageError for one that would be refused when it is read."""
     seen: set[bytes] = set()
     for chunk in chunks:
-        if chunk.kind not in layout.CHUNK_LIMITS:
+        if not is_kind(chunk.kind) or not (is_known(chunk) or layout.is_ancillary(chunk.kind)):
             raise UsageError(f"chunk {chunk.kind!r} is unknown: use one of {sorted(layout.CHUNK_LIMITS)}")
         if chunk.kind in seen:
             raise UsageError(f"chunk {chunk.kind!r} comes twice: give it once")
-        if len(chunk.data) > layout.CHUNK_LIMITS[chunk.kind]:
+        if len(chunk.data) > _most(chunk.kind):
             raise UsageError(f"chunk {chunk.kind!r} has {len(chunk.data)} bytes: strip it from the picture")
+        if len(chunk.data) < _least(chunk.kind):
+            raise UsageError(f"chunk {chunk.kind!r} has {len(chunk.data)} bytes: leave it out")
         seen.add(chunk.kind)
     return b"".join(map(pack_chunk, chunks))
+
+
+def is_kind(kind: bytes) -> bool:
+    """Whether these can be the letters of a chunk."""
+    return len(kind) == 4 and kind.isalpha() and kind.isascii()
+
+
+def is_known(chunk: Chunk) -> bool:
+    """Whether this version knows what such a chunk is for."""
+    return chunk.kind in layout.CHUNK_LIMITS
 
 
 def unpack(data: Data, start: int, n_chunks: int, *, skim: bool = False) -> tuple[tuple[Chunk, ...], int]:
     """Read `n_chunks` chunks from byte `start`; also give the byte at which they end.
 
-    Unknown ancillary chunks are checked and left out. skim: of long data only the length is kept.
-    Raises DamagedFile, or FormatError for an unknown critical chunk.
+    Of unknown ancillary chunks the data is checked, and read again when it is asked for, so that whoever
+    writes the file anew keeps them. skim: so with all that are long. Raises DamagedFile, or FormatError for
+    an unknown critical chunk.
     """
     cursor = Cursor(data, start, len(data), "file")
     seen: set[bytes] = set()
-    known = []
+    found = []
     for _ in range(n_chunks):
         at = cursor.position
         chunk = unpack_chunk(cursor, skim=skim)
         if chunk.kind in seen:
             raise DamagedFile(f"chunk {chunk.kind!r} comes a second time at byte {at}: {REMEDY}")
         seen.add(chunk.kind)
-        if chunk.kind in layout.CHUNK_LIMITS:
-            known.append(chunk)
-        elif not layout.is_ancillary(chunk.kind):
+        if not is_known(chunk) and not layout.is_ancillary(chunk.kind):
             raise FormatError(f"chunk {chunk.kind!r} at byte {at} is needed and unknown: get a newer nic")
-    return tuple(known), cursor.position
+        found.append(chunk)
+    return tuple(found), cursor.position
 
 
 def pack_chunk(chunk: Chunk) -> bytes:
     """Write one chunk with its checksum."""
-    crc = crc32(chunk.data, crc32(chunk.kind))
-    return chunk.kind + pack_varint(len(chunk.data)) + chunk.data + crc.to_bytes(layout.CRC_BYTES, "little")
+    data = bytes(chunk.data)
+    crc = crc32(data, crc32(chunk.kind))
+    return chunk.kind + pack_varint(len(data)) + data + crc.to_bytes(layout.CRC_BYTES, "little")
 
 
 class Skimmed:
-    """Data that was checked and not kept: its length is all that is left of it."""
+    """Data that was checked and is not held: read again when it is asked for, where that still can be."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, data: Data, start: int, end: int) -> None:
+        self._data, self._start, self._end = data, start, end
 
     def __len__(self) -> int:
-        return self._size
+        return self._end - self._start
+
+    def __bytes__(self) -> bytes:
+        return self._data[self._start : self._end]
 
 
 def unpack_chunk(cursor: Cursor, *, skim: bool = False) -> Chunk:
     """Read one chunk at `cursor`. Raises DamagedFile if it is cut, too large or changed."""
     start = cursor.position
     kind = cursor.take(4, "kind of a chunk")
-    if not (kind.isalpha() and kind.isascii()):
+    if not is_kind(kind):
         raise cursor.fault("kind of a chunk", start, "is not four letters")
-    most = layout.CHUNK_LIMITS.get(kind, layout.MAX_METADATA)
-    size = cursor.varint(f"length of chunk {kind!r}", 0, most)
+    size = cursor.varint(f"length of chunk {kind!r}", _least(kind), _most(kind))
     data: Any
-    if skim and size > PIECE:
-        data, crc = Skimmed(size), cursor.crc32(size, f"chunk {kind!r}", crc32(kind))
+    if size > PIECE and (skim or kind not in layout.CHUNK_LIMITS):
+        data = Skimmed(cursor.data, cursor.position, cursor.position + size)
+        crc = cursor.crc32(size, f"chunk {kind!r}", crc32(kind))
     else:
         data = cursor.take(size, f"chunk {kind!r}")
         crc = crc32(data, crc32(kind))
     if cursor.unsigned(layout.CRC_BYTES, f"checksum of chunk {kind!r}") != crc:
         raise DamagedFile(f"chunk {kind!r}: checksum of bytes {start} to {cursor.position} differs: {REMEDY}")
     return Chunk(kind, data)
+
+
+def _least(kind: bytes) -> int:
+    return layout.CHUNK_LEAST.get(kind, 1)
+
+
+def _most(kind: bytes) -> int:
+    return layout.CHUNK_LIMITS.get(kind, layout.MAX_CHUNK)
 
 
 def overhead(chunks: Sequence[Chunk]) -> int:

@@ -47,8 +47,6 @@ class Opening:
 
 def check(header: Header) -> None:
     """Raise UsageError if a field of `header` cannot be written."""
-    if header.version != VERSION:
-        raise UsageError(f"format {header.version} cannot be written: use {VERSION}")
     for name, side in (("width", header.width), ("height", header.height)):
         if not 1 <= side <= layout.MAX_SIDE:
             raise UsageError(f"{name} is {side} pixels: use 1 to {layout.MAX_SIDE}")
@@ -91,7 +89,7 @@ def unpack(data: Data) -> tuple[Opening, int]:
 
     Raises FormatError if this is no `.nic` file, UnknownVersion, or DamagedFile.
     """
-    cursor = _unframe(data)
+    cursor, version = _unframe(data)
     width = cursor.varint("width", 1, layout.MAX_SIDE)
     height = cursor.varint("height", 1, layout.MAX_SIDE)
     flags = cursor.unsigned(1, "flags", 0, layout.ALL_FLAGS)
@@ -103,10 +101,10 @@ def unpack(data: Data) -> tuple[Opening, int]:
         original_space=bool(flags & layout.ORIGINAL_SPACE),
         q=cursor.unsigned(2, "q") / STEPS,
         b=cursor.unsigned(2, "b", 0, layout.MAX_B_STEPS) / STEPS,
-        tile=cursor.unsigned(1, "tile", 1) * layout.TILE_UNIT,
+        tile=cursor.unsigned(1, "tile", 1, 255) * layout.TILE_UNIT,
         model=_unpack_model_name(cursor),
         model_id=cursor.take(layout.MODEL_ID_BYTES, "model id"),
-        version=VERSION,
+        version=version,
     )
     n_chunks = cursor.varint("number of chunks", 1, layout.MAX_CHUNKS) if flags & layout.HAS_CHUNKS else 0
     tiles = _unpack_tiles(cursor, layout.tile_count(width, height, header.tile))
@@ -131,15 +129,15 @@ def _u(value: int, n_bytes: int) -> bytes:
     return value.to_bytes(n_bytes, "little")
 
 
-def _unframe(data: Data) -> Cursor:
+def _unframe(data: Data) -> tuple[Cursor, tuple[int, int]]:
     """Check signature, version and checksum, and give a cursor over the body of the header."""
     _check_signature(data[: len(SIGNATURE) + 2])
     cursor = Cursor(data, len(SIGNATURE), len(data), "file")
     version = divmod(cursor.unsigned(1, "version"), 16)
-    if version != VERSION:
+    if version != layout.OLD and version[0] != VERSION[0]:
         raise UnknownVersion(
-            f"the file has format {version[0]}.{version[1]}, this program reads {VERSION[0]}.{VERSION[1]}:"
-            " decode it with the nic that made it, or a newer one"
+            f"the file has format {version[0]}.{version[1]}, this program reads those of {VERSION[0]}:"
+            " get a newer nic"
         )
     n_bytes = cursor.varint("length of the header")
     start, end = cursor.position, cursor.position + n_bytes
@@ -148,7 +146,7 @@ def _unframe(data: Data) -> Cursor:
     head = data[: end + layout.CRC_BYTES]
     if crc32(memoryview(head)[:end]).to_bytes(4, "little") != head[end:]:
         raise DamagedFile(f"header: checksum of bytes 0 to {end} differs: {REMEDY}")
-    return Cursor(head, start, end, "header")
+    return Cursor(head, start, end, "header"), version
 
 
 def _check_signature(data: bytes) -> None:

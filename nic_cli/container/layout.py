@@ -1,13 +1,13 @@
-"""Format 0 of `.nic`, drawn, with its constants and limits.
+"""Format 1 of `.nic`, drawn, with its constants and limits.
 
     +--------------------------------------------------------------------------+
     | signature    89 4E 49 43 0D 0A 1A 0A                                     |
-    | version      u8      major << 4 | minor                                  |
+    | version      u8      major << 4 | minor: 10, and any minor of 1 is read |
     | length       varint  bytes of the body                                   |
     +-- body ------------------------------------------------------------------+
     | width        varint  1..2^20 pixels                                      |
     | height       varint  1..2^20 pixels                                      |
-    | flags        u8      . . . . 3 2 1 0                                     |
+    | flags        u8      0 0 0 0 3 2 1 0     (those at 0 are for later ones) |
     |                              | | | `- RGB, else grey                     |
     |                              | | `--- 16 bits a sample, else 8           |
     |                              | `----- original space: pixels return to   |
@@ -29,7 +29,7 @@
     +-- for each chunk --------------------------------------------------------+
     | kind         4 letters; lower case first: readers may skip it,           |
     |              upper case first: readers must know it; no kind comes twice |
-    | length       varint  bytes of the data                                   |
+    | length       varint  bytes of the data, 1..2^30                          |
     | data                                                                     |
     | crc          u32     CRC-32 of kind and data                             |
     +-- for each tile ---------------------------------------------------------+
@@ -48,7 +48,10 @@ import re
 # The high bit shows transfers that keep 7 bits, CR LF and LF those that change the ends of lines,
 # and Ctrl-Z stops old terminals from listing the rest.
 SIGNATURE = b"\x89NIC\r\n\x1a\n"
-VERSION = (0, 0)
+VERSION = (1, 0)
+"""That is written. What a later minor adds shows in its flags and kinds of chunks, so that each is read."""
+OLD = (0, 0)
+"""The same but for the version itself; read until the release after 1.0."""
 
 STEPS = 4096  # q and b are whole numbers of 1/4096
 MAX_Q_STEPS = 0xFFFF
@@ -74,14 +77,14 @@ METADATA = {"icc": ICC, "exif": EXIF, "xmp": XMP, "preview": PREVIEW, "cicp": CI
 METADATA |= {"resolution": RESOLUTION, "texts": TEXTS, "iptc": IPTC, "geo": GEO, "origin": ORIGIN}
 """Kinds of chunks by the fields of `Metadata` that they hold."""
 MAX_CHUNKS = 64  # thirteen kinds are known; the rest is room for later minor versions
+MAX_CHUNK = 1 << 30  # of kinds that are not known: a gigapixel stored without any compression
 MAX_METADATA = 16 << 20  # the largest profiles are a few MiB; more is an attack or a mistake
-MAX_ALPHA = 1 << 30  # a gigapixel stored without any compression
 CHUNK_LIMITS = {
     ICC: MAX_METADATA,
     EXIF: MAX_METADATA,
     XMP: MAX_METADATA,
     PREVIEW: MAX_METADATA,
-    ALPHA: MAX_ALPHA,
+    ALPHA: MAX_CHUNK,
     RANGE: 2,  # u16: what 65535 stands for
     CICP: 4,
     GAIN_MAP: MAX_METADATA + 4096,  # a picture, and what it says of itself
@@ -91,6 +94,7 @@ CHUNK_LIMITS = {
     GEO: 1 << 20,
     ORIGIN: 4096,  # a format, and the name of a file
 }
+CHUNK_LEAST = {RANGE: 2, CICP: 4}  # bytes; of all others 1
 
 CRC_BYTES = 4
 MIN_TILE_ENTRY = 1 + 2 * CRC_BYTES  # an empty payload: its length and two checksums

@@ -11,7 +11,7 @@ RULE = r"""
 0	string	\x89NIC\r\n\x1a\n	nic neural image
 !:mime	image/x-nic
 !:ext	nic
->8	ubyte	0
+>8	ubyte	<0x20
 >>9	ubyte	<0x80
 >>>10	use	nic-width
 >>9	ubyte	>0x7f

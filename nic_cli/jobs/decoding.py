@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nic_cli import memory
+from nic_cli.container import notices
 from nic_cli.errors import UsageError
 from nic_cli.jobs.files import existing_output, outputs, removal, streams
 from nic_cli.jobs.files.plan import Job
@@ -91,6 +92,8 @@ class Decoder:
         if self.run_options.remove and job.source is not None:
             self.sources[job.source] = removal.seen(job.source)
         container = self._unpacked(job)
+        if passing := notices.of_format(container.header):
+            console.warn(f"{outputs.spoken(job.source, 'standard input')}: {passing}")
         size = self.view.size(container.header)
         if exists and outputs.is_kept(job, lambda: existing_output.check_picture(job, *size), console):
             return None
@@ -136,6 +139,9 @@ class Decoder:
         """Write the picture of a job."""
         started = time.monotonic()
         heard: list[str] = []  # what is lost on the way
+        if unknown := notices.of_chunks(shown.container.chunks):
+            heard.append(unknown)
+            console.warn(f"{outputs.spoken(job.target, 'standard output')}: {unknown}")
         if shown.rows:
             needs = self._needs(shown.container)
             n_bytes = memory.with_less_memory(

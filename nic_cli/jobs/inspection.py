@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nic_cli import facts
-from nic_cli.container import file, incoming, layout
+from nic_cli.container import chunks, file, incoming, layout
 from nic_cli.errors import NicError, UsageError
 from nic_cli.jobs.files import outputs, streams
 from nic_cli.jobs.files.plan import STREAM, Job
@@ -45,7 +45,8 @@ class MetadataSizes:
 class Info:
     """The JSON object of a file. tile: side in pixels. overhead_bytes: what is neither payload nor chunk.
 
-    decode_memory_bytes: about; None if the model is not the embedded one.
+    decode_memory_bytes: about; None if the model is not the embedded one. unknown: bytes of each chunk of a
+    kind that only a newer version makes something of.
     """
 
     input: str
@@ -66,6 +67,7 @@ class Info:
     decode_memory_bytes: int | None
     metadata: MetadataSizes
     original: facts.Original | None
+    unknown: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def describe(container: Container, n_bytes: int, name: str = STREAM) -> Info:
         overhead_bytes=file.overhead(container),
         decode_memory_bytes=facts.decoding_memory(header, alpha=facts.has_alpha(container.chunks)),
         metadata=MetadataSizes(*(sizes.get(kind, 0) for kind in _KINDS)),
+        unknown={c.kind.decode("ascii"): len(c.data) for c in container.chunks if not chunks.is_known(c)},
         original=facts.original(container.chunks),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
-from nic_cli.container import file
+from nic_cli.container import file, notices
 from nic_cli.jobs.files import outputs, streams
 from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
@@ -51,10 +51,13 @@ class Verifier:
         if self._run_options.dry_run:
             return outputs.planned(job)
         container = file.unpack(streams.read_nic(job.source))
+        name = outputs.spoken(job.source, "standard input")
+        if passing := notices.of_format(container.header):
+            self._console.warn(f"{name}: {passing}")
         self._payload = f"{_payload_crc(container):08x}"
         symbols = f"{self._symbols_crc(container):08x}"
         record = Verified(outputs.named(job.source), True, self._payload, symbols)
-        return Report(f"{outputs.spoken(job.source, 'standard input')}: ok  symbols {symbols}", record)
+        return Report(f"{name}: ok  symbols {symbols}", record)
 
     def refused(self, name: str, error: str, code: int) -> Refused:
         """Make the JSON object of the file that just failed."""

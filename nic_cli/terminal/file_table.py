@@ -19,6 +19,7 @@ def rows(said: dict[str, Any], alpha: int) -> dict[str, str]:
     """The same parts by their titles."""
     colours = {1: "grey", 3: "RGB"}[said["channels"]]
     kept = {_TITLES.get(kind, kind): size for kind, size in said["metadata"].items()}
+    kept |= {f"unknown {kind}": size for kind, size in said["unknown"].items()}
     original, model = said["original"], said["model"]
     memory = (said["decode_memory_bytes"] or 0) // 1_000_000
     return {

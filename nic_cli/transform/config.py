@@ -26,6 +26,7 @@ class ModelConfig:
 
     name: str
     kind: str = "native"
+    version: int = 1  # of config.json
     latent: int = 256  # channels of y, at 1/16
     hyper: int = 64  # channels of z, at 1/64
     analysis_fine: int = 192  # at 1/8

@@ -140,6 +140,8 @@ def _config(data: bytes, folder: Path) -> ModelConfig | ResearchConfig:
     text = data.decode("utf-8", "replace")
     try:
         table = json.loads(text)
+        if isinstance(table, dict):
+            _check_version(table.get("version", 1))
         if isinstance(table, dict) and table.get("kind") in KINDS:
             return ResearchConfig.from_table(table)
     except ValueError as error:
@@ -147,6 +149,14 @@ def _config(data: bytes, folder: Path) -> ModelConfig | ResearchConfig:
     except RecursionError:
         raise ModelError(f"{folder / CONFIG}: nested without end: not a model") from None
     return ModelConfig.from_json(text)
+
+
+def _check_version(version: object) -> None:
+    """Raise ModelError for a folder of another version than 1: older programs wrote none."""
+    if type(version) is int and version > 1:
+        raise ModelError(f"config.json is of version {version}, this program reads 1: get a newer nic")
+    if type(version) is not int or version < 1:
+        raise ModelError(f"config.json: version is {version!r}, not a whole number from 1 up")
 
 
 def _id(config: ModelConfig, tensors: Named) -> bytes:

@@ -52,5 +52,5 @@ class Entry:
 
 
 TABLE: dict[str, Entry] = {
-    "iris": Entry("iris", "nic-codec/iris", commit=None, licence="apache-2.0"),
+    "iris": Entry("iris", "nic-codec/iris", commit=None, licence="apache-2.0", id="c259a87ec424b3b7"),
 }

@@ -41,7 +41,12 @@ def write_research(
     tables = pack_tables([table for s in systems for table in widened([*s.r_tables(), *s.z_tables()])])
     arrays = {f"tables.{part}": getattr(tables, part).astype("int32") for part in TABLE_PARTS}
     config = ResearchConfig(
-        name, systems[0].kind, "0" * 16, tuple(map(options_of, systems)), licence, tuple(sources)
+        name,
+        systems[0].kind,
+        "0" * 16,
+        tuple(map(options_of, systems)),
+        licence=licence,
+        sources=tuple(sources),
     )
     put(folder / CONFIG, config.to_json())
     mode = (folder / CONFIG).stat().st_mode  # safetensors writes for its user alone

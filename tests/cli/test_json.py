@@ -17,7 +17,7 @@ INFO = (
     "input format_version width height channels alpha bit_depth model q b tile tiles bytes bpp "
     "overhead_bytes "
     "decode_memory_bytes metadata "
-    "original"
+    "original unknown"
 ).split()
 KINDS = "icc exif xmp preview cicp gain_map resolution texts iptc geo".split()
 

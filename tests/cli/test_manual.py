@@ -32,6 +32,7 @@ COMMANDS = (
     "decode",
     "info",
     "verify",
+    "convert",
     "view",
     "compare",
     "batch",

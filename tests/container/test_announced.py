@@ -16,7 +16,7 @@ from nic_cli.errors import DamagedFile
 from nic_cli.types import Chunk, Container, Header, TileStream
 
 HEADER = Header(2000, 900, 3, 8, 2.0, 0.5, 1024, "iris", bytes(8))
-CHUNKS = (Chunk(b"exif", b"e" * 900), Chunk(b"xmpp", b""))
+CHUNKS = (Chunk(b"exif", b"e" * 900), Chunk(b"xmpp", b"x"), Chunk(b"newC", b"n" * 90))
 
 
 @pytest.fixture(scope="module")

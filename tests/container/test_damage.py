@@ -7,7 +7,7 @@ from zlib import crc32
 
 import pytest
 
-from nic_cli.container import header
+from nic_cli.container import header, notices
 from nic_cli.container.chunks import pack_chunk
 from nic_cli.container.fields import Cursor
 from nic_cli.container.file import pack, unpack
@@ -71,10 +71,10 @@ def test_transfer_as_text_is_named(data):
     assert "binary mode" in str(refusal(data))
 
 
-@pytest.mark.parametrize("version", [0x01, 0x10, 0xFF])
+@pytest.mark.parametrize("version", [0x01, 0x20, 0xFF])
 def test_other_version_is_named_before_anything_else(version):
     error = refusal(SOUND[:8] + bytes([version]) + b"junk")
-    assert isinstance(error, UnknownVersion) and "reads 0.0" in str(error)
+    assert isinstance(error, UnknownVersion) and "reads those of 1" in str(error)
 
 
 WRONG_BODIES = {
@@ -107,9 +107,23 @@ def with_chunks(*chunks: bytes, declared: int | None = None) -> bytes:
     return join(body(flags=9, n_chunks=n), b"".join(chunks))
 
 
-def test_unknown_ancillary_chunk_is_skipped():
-    known, unknown = Chunk(b"exif", b"x"), Chunk(b"newC", b"future")
-    assert unpack(with_chunks(pack_chunk(unknown), pack_chunk(known))).chunks == (known,)
+@pytest.mark.parametrize("minor", [1, 15])
+def test_a_later_minor_version_is_read(minor):
+    data = pack(ONE_TILE)
+    framed = data[:8] + bytes([0x10 | minor]) + data[9:-11]
+    found = unpack(framed + crc32(framed).to_bytes(4, "little") + data[-7:])
+    assert found.header.version == (1, minor)
+    assert pack(found) == data, "what is written is of the version that this program knows"
+
+
+@pytest.mark.parametrize("size", [1, 3 << 20])
+def test_unknown_ancillary_chunk_stays_in_what_is_written_again(size):
+    known, unknown = Chunk(b"exif", b"x"), Chunk(b"newC", bytes(range(1, 2)) * size)
+    data = with_chunks(pack_chunk(unknown), pack_chunk(known))
+    first, second = unpack(data).chunks
+    assert (first.kind, bytes(first.data), second) == (b"newC", unknown.data, known)
+    assert pack(unpack(data)) == data
+    assert "(newC)" in notices.of_chunks((first, second)) and not notices.of_chunks((second,))
 
 
 def test_unknown_critical_chunk_is_refused():
@@ -127,6 +141,10 @@ def test_unknown_critical_chunk_is_refused():
         (with_chunks(b"exif\xff\xff\xff\xff\x7f"), "length of chunk"),
         (with_chunks(b"exif\x81\x80\x80\x08"), "16777217"),
         (with_chunks(b"exif\x01xBAD!"), "checksum"),
+        (with_chunks(pack_chunk(Chunk(b"exif", b""))), "is 0, not in 1.."),
+        (with_chunks(pack_chunk(Chunk(b"cicp", b"123"))), "is 3, not in 4..4"),
+        (with_chunks(pack_chunk(Chunk(b"RANG", b"1"))), "is 1, not in 2..2"),
+        (with_chunks(b"newC\x81\x80\x80\x80\x04"), "is 1073741825"),
     ],
 )  # fmt: skip
 def test_wrong_chunks_are_refused_in_their_own_words(data, words):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nic_cli.container.fields import Cursor, pack_varint
 from nic_cli.container.file import overhead, pack, unpack
-from nic_cli.container.layout import CHUNK_LIMITS, MAX_METADATA, quantise, tile_count
+from nic_cli.container.layout import CHUNK_LEAST, CHUNK_LIMITS, MAX_METADATA, quantise, tile_count
 from nic_cli.errors import UsageError
 from nic_cli.types import Chunk, Container, Header, TileStream
 
@@ -30,7 +30,12 @@ def containers(draw):
         original_space=draw(st.booleans()),
     )
     kinds = draw(st.lists(st.sampled_from(sorted(CHUNK_LIMITS)), unique=True))
-    chunks = tuple(Chunk(kind, draw(st.binary(max_size=min(300, CHUNK_LIMITS[kind])))) for kind in kinds)
+    kinds += draw(st.lists(st.sampled_from([b"newC", b"tune"]), unique=True))
+    least, most = (
+        (lambda kind: CHUNK_LEAST.get(kind, 1)),
+        (lambda kind: min(300, CHUNK_LIMITS.get(kind, 300))),
+    )
+    chunks = tuple(Chunk(kind, draw(st.binary(min_size=least(kind), max_size=most(kind)))) for kind in kinds)
     n = tile_count(header.width, header.height, header.tile)
     tiles = st.builds(TileStream, st.binary(max_size=200), st.integers(0, 2**32 - 1))
     return Container(header, chunks, tuple(draw(st.lists(tiles, min_size=n, max_size=n))))
@@ -66,7 +71,7 @@ WRONG = [
     {"width": 0}, {"height": -1}, {"width": (1 << 20) + 1}, {"width": 1 << 20, "height": 257},
     {"tile": 0}, {"tile": 100}, {"tile": 16384}, {"channels": 2}, {"bit_depth": 12},
     {"model": ""}, {"model": "Iris"}, {"model": "../x"}, {"model": "a" * 65}, {"model": "iris\n"},
-    {"model": "é"}, {"model_id": b"short"}, {"version": (1, 0)},
+    {"model": "é"}, {"model_id": b"short"},
 ]  # fmt: skip
 
 
@@ -83,8 +88,10 @@ def test_header_out_of_range_is_refused(fields):
         {"tiles": TWO_TILES.tiles},
         {"tiles": (TileStream(b"", 1 << 32),)},
         {"tiles": (TileStream(b"", -1),)},
-        {"chunks": (Chunk(b"iccp", b""),) * 2},
-        {"chunks": (Chunk(b"what", b""),)},
+        {"chunks": (Chunk(b"iccp", b"x"),) * 2},
+        {"chunks": (Chunk(b"What", b"x"),)},
+        {"chunks": (Chunk(b"w at", b"x"),)},
+        {"chunks": (Chunk(b"exif", b""),)},
         {"chunks": (Chunk(b"exif", bytes(MAX_METADATA + 1)),)},
     ],
     ids=lambda fields: next(iter(fields)),

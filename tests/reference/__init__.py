@@ -1,7 +1,7 @@
 """A second decoder of `.nic` files, written from nic(5) and a model's folder alone, in numpy.
 
-It shows that the page suffices, and is what the program is compared with: slow, short, strict. Left out: WebP
-(alpha, previews), conversion to ICC profiles, imported models.
+It shows that the page suffices, and is what the program is compared with: slow, short, strict. Left out:
+previews, conversion to ICC profiles, imported models.
 """
 
 from pathlib import Path
@@ -9,14 +9,15 @@ from zlib import crc32
 
 import numpy as np
 
-from tests.reference.container import check, parse
+from tests.reference import png, webp
+from tests.reference.container import Header, check, parse
 from tests.reference.model import load
 from tests.reference.network import latents, picture
 from tests.reference.tables import symbols_of
 
 
 def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarray, list[tuple]]:
-    """The pixels [rows, columns, 1 or 3] of a file, u8 or u16, and of each tile the symbols (z, r).
+    """The pixels [rows, columns, 1 to 4] of a file, u8 or u16, alpha last; of each tile the symbols (z, r).
 
     b: the realism to show, that of the header where None. z: [h / 64, w / 64, H], r: [h / 16, w / 16, L].
     Raises ValueError, one line, for whatever is damaged, or not for this model.
@@ -28,7 +29,7 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarra
     shown = made if b is None else b
     check(0 <= shown <= 1, f"realism {shown} is not in 0..1")
     symbols = []
-    whole = np.zeros((header.rows[-1] // 16, header.columns[-1] // 16, model.config["latent"]), np.float32)
+    whole = np.zeros((header.rows[-1] // 16, header.columns[-1] // 16, model.config["latent"]), np.float64)
     for tile, payload in zip(header.tiles, header.payloads, strict=True):
         z, r = symbols_of(payload, tile.height, tile.width, header.q, model)
         found = crc32(z.astype("<i4").tobytes() + r.astype("<i4").tobytes())
@@ -40,7 +41,16 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarra
     values = picture(whole, header.q, made, shown, seed, model)[: header.height, : header.width]
     values = values if header.rgb else values.mean(-1, keepdims=True)
     kind = np.uint16 if header.deep else np.uint8
-    pixels = np.rint(np.clip(values + np.float32(0.5), 0, 1).astype(np.float64) * np.iinfo(kind).max)
+    pixels = np.rint(np.clip(values + 0.5, 0, 1) * np.iinfo(kind).max)
     if "RANG" in header.chunks:
         pixels = np.rint(pixels * int.from_bytes(header.chunks["RANG"], "little") / 65535)
-    return pixels.astype(kind), symbols
+    pixels = pixels.astype(kind)
+    return (np.dstack([pixels, alpha(header)]) if "ALPH" in header.chunks else pixels), symbols
+
+
+def alpha(header: Header) -> np.ndarray:
+    """The alpha plane of a file that has one, [rows, columns]."""
+    data, size = header.chunks["ALPH"], (header.height, header.width)
+    found = webp.plane(data, size[0] * size[1]) if data[:4] == b"RIFF" else png.read(data, size)[:, :, 0]
+    check(found.shape == size and found.itemsize == 1 + header.deep, "alpha of another size or depth")
+    return found

@@ -1,10 +1,10 @@
-"""python -m tests.reference FILE.nic MODEL_FOLDER -o OUT.ppm [-b REALISM]: PPM, or PGM for grey."""
+"""python -m tests.reference FILE.nic MODEL_FOLDER -o OUT.png [-b REALISM]."""
 
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from tests.reference import decode
+from tests.reference import decode, png
 from tests.reference.container import parse
 
 
@@ -19,11 +19,9 @@ def main() -> int:
     try:
         data = given.file.read_bytes()
         pixels, _ = decode(data, given.folder, given.b)
-        if left := sorted(parse(data).chunks.keys() - {"RANG", "orig"}):
-            print(f"{given.file}: only its colours, as sRGB; left out: {', '.join(left)}", file=sys.stderr)
-        height, width, planes = pixels.shape
-        head = f"P{6 if planes == 3 else 5}\n{width} {height}\n{255 if pixels.itemsize == 1 else 65535}\n"
-        given.output.write_bytes(head.encode() + pixels.astype(pixels.dtype.newbyteorder(">")).tobytes())
+        if left := sorted(parse(data).chunks.keys() - {"ALPH", "RANG", "orig"}):
+            print(f"{given.file}: only its pixels; left out: {', '.join(left)}", file=sys.stderr)
+        given.output.write_bytes(png.written(pixels))
     except (OSError, ValueError) as error:
         print(f"{given.file}: {error}", file=sys.stderr)
         return 1

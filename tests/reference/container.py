@@ -7,6 +7,9 @@ from zlib import crc32
 
 SIGNATURE = b"\x89NIC\r\n\x1a\n"
 NEEDED = {"ALPH", "RANG"}  # the kinds that may not be skipped, and are known
+LEAST, MOST = {"RANG": 2, "cicp": 4}, {"RANG": 2, "cicp": 4, "reso": 17, "orig": 4096}  # bytes of a chunk
+MOST |= {kind: 2**24 for kind in ("iccp", "exif", "xmpp", "prev")} | {"gmap": 2**24 + 4096}
+MOST |= {kind: 2**20 for kind in ("text", "iptc", "geot")}
 # an entropy tile, in pixels of the extended picture; the bytes of its payload, and both checksums
 Tile = namedtuple("Tile", "top left height width length payload_crc symbols_crc")
 
@@ -58,6 +61,7 @@ class Header:
         self.rgb, self.deep = bool(self.flags & 1), bool(self.flags & 2)
         name = fields.take(fields.number(1))
         check(re.fullmatch(rb"[a-z0-9][a-z0-9._-]{0,63}", name) is not None, "no model is named so")
+        self.model = name.decode("ascii")
         self.model_id = fields.take(8)
         self.chunk_count = fields.varint() if self.flags & 8 else 0
         check(not self.flags & 8 or 1 <= self.chunk_count <= 64, f"{self.chunk_count} chunks: not 1..64")
@@ -85,7 +89,7 @@ def parse(data: bytes) -> Header:
     file = Reader(data)
     check(file.take(8) == SIGNATURE, "not a .nic file: another signature")
     version = file.number(1)
-    check(version == 0, f"format {version >> 4}.{version & 15}: this decoder reads 0.0")
+    check(version == 0 or version >> 4 == 1, f"format {version >> 4}.{version & 15}: this decoder reads 1")
     fields = Reader(file.take(file.varint()))
     check(crc32(data[: file.at]) == file.number(4), "the header is damaged: another checksum")
     header = Header(fields)
@@ -108,7 +112,8 @@ def read_chunk(file: Reader, chunks: dict[str, bytes]) -> None:
     name = kind.decode("ascii")
     check(name not in chunks, f"two chunks {name}")
     check(name in NEEDED or name[0].islower(), f"chunk {name}: not known, and may not be skipped")
-    check(name not in ("iccp", "exif", "xmpp") or len(body) <= 2**24, f"chunk {name}: over 16 MiB")
+    fits = LEAST.get(name, 1) <= len(body) <= MOST.get(name, 2**30)
+    check(fits, f"chunk {name}: {len(body)} bytes, which cannot be")
     t = int.from_bytes(body, "little")
-    check(name != "RANG" or (len(body) == 2 and 255 <= t <= 65534), "chunk RANG: not a u16 of 255..65534")
+    check(name != "RANG" or 255 <= t <= 65534, "chunk RANG: not of 255..65534")
     chunks[name] = body

@@ -38,4 +38,4 @@ def dense(model: Model, name: str, x: np.ndarray) -> np.ndarray:
 
 def leaky(x: np.ndarray) -> np.ndarray:
     """0.01 of it below zero."""
-    return np.maximum(x, np.float32(0.01) * x)
+    return np.maximum(x, 0.01 * x)

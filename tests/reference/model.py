@@ -27,9 +27,8 @@ class Model:
         self.lows, self.sizes = (self[f"tables.{name}"].astype(np.int64) for name in ("lows", "sizes"))
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """A tensor, floats as f32, integers as f64, which holds them exactly."""
-        found = self.tensors[name]
-        return found.astype(np.float32 if found.dtype.kind == "f" else np.float64)
+        """A tensor as f64, which holds all of them exactly."""
+        return self.tensors[name].astype(np.float64)
 
     def cumulated(self, table: int) -> list[int]:
         """The cumulated frequencies of a table, from 0 to 2^24."""

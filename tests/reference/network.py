@@ -1,4 +1,4 @@
-"""From symbols to pixels, in floats of 32 bits."""
+"""From symbols to pixels, in floats of 64 bits, which all machines round to the same pixels."""
 
 import numpy as np
 
@@ -20,24 +20,24 @@ def residual(x: np.ndarray, weights: list[np.ndarray], scale: np.ndarray, shift:
 
 def block(model: Model, name: str, x: np.ndarray) -> np.ndarray:
     """A block whose weights begin with name."""
-    return residual(x, [model[f"{name}.{part}"] for part in OF_BLOCK], np.float32(1), np.float32(0))
+    return residual(x, [model[f"{name}.{part}"] for part in OF_BLOCK], 1, 0)
 
 
 def between(anchors: np.ndarray, at: float) -> np.ndarray:
     """Anchors [n, ...] interpolated linearly at a place 0..n-1."""
     low = min(int(at), len(anchors) - 2)
-    share = np.float32(at - low)
+    share = at - low
     return anchors[low] * (1 - share) + anchors[low + 1] * share
 
 
 def latents(z: np.ndarray, r: np.ndarray, q: int, made: float, model: Model) -> np.ndarray:
     """Symbols of a tile -> its latents [rows, columns, L]; q in 1/4096, made: the realism of the header."""
     at = q / anchor_step(model)
-    h = dense(model, "hyper_synthesis.stem", z.astype(np.float32))
+    h = dense(model, "hyper_synthesis.stem", z.astype(np.float64))
     h = squares(h + between(model["hyper_synthesis.q_bias"], at), 2)
     h = dense(model, "hyper_synthesis.up", block(model, "hyper_synthesis.coarse", h))
     features = block(model, "hyper_synthesis.fine", squares(h, 2))
-    out = r.astype(np.float32)
+    out = r.astype(np.float64)
     before: list[np.ndarray] = []
     for phase, (i, j) in enumerate(PHASES):
         name, x = f"context.steps.{phase}", features[i::2, j::2]
@@ -57,10 +57,10 @@ def latents(z: np.ndarray, r: np.ndarray, q: int, made: float, model: Model) -> 
 def updated(model: Model, name: str, update: str, share: float) -> np.ndarray:
     """A weight with a share of its update, a plain difference or a product."""
     weight, plain = model[name], update in model.tensors
-    if share <= 0:
+    if share <= 0 or not model.config.get("realism_rank"):
         return weight
     change = model[update] if plain else model[f"{update}.wide"] @ model[f"{update}.narrow"]
-    return weight + np.float32(share) * change.reshape(weight.shape)
+    return weight + share * change.reshape(weight.shape)
 
 
 def picture(x: np.ndarray, q: int, made: float, shown: float, seed: int, model: Model) -> np.ndarray:
@@ -77,8 +77,8 @@ def picture(x: np.ndarray, q: int, made: float, shown: float, seed: int, model: 
 
     h = blocks("synthesis.coarse", dense(model, "synthesis.stem", x))
     h = squares(dense(model, "synthesis.up", h), 2)
-    noisy = share > 0 and "noise" in model.config
-    into, direct = added(h, q / 4096, share, seed, model) if noisy else (np.float32(0), np.float32(0))
+    noisy = share > 0 and model.config.get("noise")
+    into, direct = added(h, q / 4096, share, seed, model) if noisy else (0, 0)
     h = blocks("synthesis.fine", h + into)
     tail = updated(model, "synthesis.tail.weight", "synthesis.tail.realism", share)
     h = conv3x3(h, tail) + model["synthesis.tail.bias"]

@@ -5,7 +5,7 @@ import numpy as np
 from tests.reference.layers import dense, leaky
 from tests.reference.model import Model
 
-SIDES, BANDS, LOUDEST = (4, 2, 1), 9, np.float32(0.05)  # of an octave; planes x directions
+SIDES, BANDS, LOUDEST = (4, 2, 1), 9, 0.05  # of an octave; planes x directions
 
 
 def mixed(x: np.ndarray) -> np.ndarray:
@@ -21,14 +21,14 @@ def seeded(seed: int, height: int, width: int) -> np.ndarray:
     x = mixed(rows + np.uint32(seed))[:, None]
     x = mixed(x + columns * np.uint32(0x9E3779B1))[..., None]
     x = mixed(x + words * np.uint32(0x85EBCA77)).astype("<u4")
-    return (x.view(np.int8)[..., :189] + np.float32(0.5)) / np.float32(np.sqrt(65535 / 12))
+    return (x.view(np.int8)[..., :189] + 0.5) / np.sqrt(65535 / 12)
 
 
 def added(h: np.ndarray, q: float, share: float, seed: int, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """What to add to h, the features before the fine blocks, and to the 192 channels; share: 0..1."""
     name = "synthesis.realism"
-    x = leaky(dense(model, f"{name}.seen", h) + np.float32(q) * model[f"{name}.by_q"])
+    x = leaky(dense(model, f"{name}.seen", h) + q * model[f"{name}.by_q"])
     t = dense(model, f"{name}.loudness", leaky(dense(model, f"{name}.deep", x)))
-    loud = np.float32(share**0.5) * LOUDEST * ((t + np.sqrt(t * t + 1)) / 2) ** 2
+    loud = share**0.5 * LOUDEST * ((t + np.sqrt(t * t + 1)) / 2) ** 2
     grain = seeded(seed, *h.shape[:2]) * np.repeat(loud, np.repeat(np.square(SIDES), BANDS), -1)
     return dense(model, f"{name}.into", grain), dense(model, f"{name}.direct", grain)

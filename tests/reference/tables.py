@@ -23,6 +23,7 @@ def symbols_of(payload: bytes, height: int, width: int, q: int, model: Model) ->
     check(8 * len(payload) + 64 >= 0.99 * bits, "a payload is shorter than its tile's cheapest symbols")
     tables, coder = np.broadcast_to(own, (height // 64, width // 64, channels)), Decoder(payload)
     z = coder.part(tables, np.ones(tables.shape, bool), model)
+    check(np.abs(z).max() <= 127, "a hyper-latent beyond 127")
     tables = residual_tables(z, q, model)
     r = coder.part(tables, tables >= model.config["skip"], model)
     coder.end()

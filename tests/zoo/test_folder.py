@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.zoo import load as loading
 from nic_cli.zoo.model_folder import CONFIG, WEIGHTS, read_folder
+from nic_cli.zoo.registry import TABLE
 
 
 @pytest.fixture
@@ -30,6 +31,17 @@ def changed(folder, change):
 
 def test_the_embedded_model_loads_and_passes_its_self_test(model):
     assert model.name == "iris" and len(model.id) == 8 and model.plain.integers.q_bias.dtype == np.float32
+
+
+def test_what_decodes_the_files_of_iris_is_frozen(model):
+    """Its files were promised to decode for ever. Better weights of another id are another model's."""
+    assert model.id.hex() == TABLE["iris"].id == "c259a87ec424b3b7"
+
+
+def test_folders_without_a_version_are_of_version_1(folder, model):
+    text = (folder / CONFIG).read_text()
+    (folder / CONFIG).write_text(text.replace('  "version": 1,\n', ""))
+    assert (folder / CONFIG).read_text() != text and loading.load(str(folder), "cpu").id == model.id
 
 
 def test_a_copy_in_a_folder_is_the_same_model(folder, model):

@@ -64,6 +64,14 @@ def plan_reading(inputs: Sequence[str] | None, run_options: RunOptions) -> list[
     return [Job(job.source, None) for jobs in plans for job in jobs]
 
 
+def plan_converting(inputs: Sequence[str] | None, output: str | None, run_options: RunOptions) -> list[Job]:
+    """Plan the way of `.nic` files to others, each to itself where no output is named. Raises UsageError."""
+    if output is not None or run_options.manifest is not None:
+        return writable(_plan(inputs or (), output, run_options, frozenset({NIC}), NIC), run_options)
+    jobs = [Job(job.source, job.source) for job in plan_reading(inputs, run_options)]
+    return writable(jobs, run_options)
+
+
 def _plan(
     inputs: Sequence[str],
     output: str | None,

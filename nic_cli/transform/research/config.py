@@ -32,6 +32,7 @@ class ResearchConfig:
     kind: str
     id: str
     members: tuple[dict[str, Any], ...]
+    version: int = 1  # of config.json
     licence: str = ""
     sources: tuple[str, ...] = ()
 

@@ -1,0 +1,21 @@
+"""What is to be said of a sound file whose reader is of another version than its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nic_cli.container import chunks, layout
+from nic_cli.types import Chunk, Header
+
+
+def of_format(header: Header) -> str:
+    """That a file will not be read much longer, and what helps; "" where it will."""
+    if header.version != layout.OLD:
+        return ""
+    return "format 0, which the release after 1.0 will not read: nic convert makes format 1 of it"
+
+
+def of_chunks(found: Sequence[Chunk]) -> str:
+    """Which chunks only a newer program would make something of; "" for none."""
+    kinds = ", ".join(chunk.kind.decode("ascii") for chunk in found if not chunks.is_known(chunk))
+    return f"left out: chunks that this version does not know ({kinds}): a newer nic may" if kinds else ""

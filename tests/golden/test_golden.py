@@ -1,0 +1,181 @@
+"""Golden files: they stay what they are, and both decoders make of them what they always made."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+import nic_cli
+from nic_cli import codec
+from nic_cli.container import file
+from nic_cli.errors import NicError
+from nic_cli.zoo.load import shared
+from tests import conformance, reference
+from tests.bench.exactness import VARIANTS, compare
+from tests.golden import (
+    IMPORTED,
+    LISTS,
+    REFUSED,
+    ROOT,
+    SHOWN,
+    V1,
+    digest,
+    model_of,
+    pixels_of,
+    rows,
+    weights_of,
+)
+
+FROZEN = {
+    "files.tsv": (35, "84e6e443df1c8293fcbc9fa3363be61014c15bcc79be9c6f70322f6c55f39821"),
+    "refused.tsv": (41, "91f531181be170634618bf03453b858f82268c9bdf66cb7d9d45ca7874135d59"),
+}
+"""Lines of each list when format 1 was frozen, its head included, and their SHA-256."""
+FILES = {row["file"]: row for row in rows("files.tsv")}
+WRONG = {row["file"]: row for row in rows("refused.tsv")}
+NATIVE = [name for name in FILES if name not in IMPORTED]
+FLIPPED = ["one-pixel", "tiles", "alpha", "described", "16-bits", "unknown-chunks"]
+
+
+def read(name: str) -> bytes:
+    return (V1 / f"{name}.nic").read_bytes()
+
+
+def test_lists_begin_as_they_did_when_format_1_was_frozen():
+    for name, (n, wanted) in FROZEN.items():
+        lines = (V1 / name).read_bytes().splitlines(keepends=True)
+        assert len(lines) >= n >= 25 and sha256(b"".join(lines[:n])).hexdigest() == wanted
+
+
+def test_no_golden_file_was_ever_changed_or_taken_away():
+    if not (ROOT / ".git").exists():
+        pytest.skip("no history is here")
+    command = ["git", "log", "--diff-filter=DMRT", "--format=%h", "--name-only", "--", "tests/golden/v1"]
+    said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    assert not [line for line in said if line.endswith((".nic", ".safetensors", ".json"))]
+
+
+def test_every_file_is_listed_and_is_what_its_line_says():
+    assert {path.stem for path in V1.glob("*.nic")} == set(FILES)
+    assert {path.stem for path in (V1 / REFUSED).glob("*.nic")} == set(WRONG)
+    assert len(FILES) >= 24 and len(WRONG) >= 24
+    assert len(rows("files.tsv")) == len(FILES) and len(rows("refused.tsv")) == len(WRONG)
+    for name, row in FILES.items():
+        assert digest(read(name)) == row["sha256"], name
+    for name, row in WRONG.items():
+        assert digest((V1 / REFUSED / f"{name}.nic").read_bytes()) == row["sha256"], name
+    assert all((V1 / name).read_text().splitlines()[0].split("\t") == [*head] for name, head in LISTS.items())
+
+
+def test_they_hold_what_a_file_can_hold():
+    """Every flag and kind of chunk, both ends of both dials, several tiles."""
+    headers = [reference.parse(read(name)) for name in FILES]
+    kinds = {kind for header in headers for kind in header.chunks}
+    assert kinds >= {"iccp", "exif", "xmpp", "prev", "ALPH", "RANG", "cicp", "gmap", "reso", "text", "iptc"}
+    assert kinds >= {"geot", "tune", "mORE"}
+    assert {bit for header in headers for bit in (1, 2, 4, 8) if header.flags & bit} == {1, 2, 4, 8}
+    assert {0, 6 * 4096} <= {header.q for header in headers} and {0, 4096} <= {h.b for h in headers}
+    assert max(len(header.tiles) for header in headers) >= 4 and max(h.chunk_count for h in headers) == 64
+    assert min(header.width for header in headers) == min(header.height for header in headers) == 1
+
+
+@pytest.fixture(scope="module")
+def second() -> dict[tuple[str, float | None], tuple[np.ndarray, list[tuple]]]:
+    """Pixels and symbols by the second decoder."""
+    cases = [(name, b) for name in NATIVE for b in (None, *SHOWN.get(name, ()))]
+    return {(name, b): reference.decode(read(name), model_of(FILES[name]["model"]), b) for name, b in cases}
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_the_second_decoder_finds_the_symbols(name, second):
+    """Their checksums are those of the file, and that over all of them the one that was written down."""
+    tiles = reference.parse(read(name)).tiles
+    found = [crc32(z.astype("<i4").tobytes() + r.astype("<i4").tobytes()) for z, r in second[name, None][1]]
+    assert found == [tile.symbols_crc for tile in tiles]
+    assert f"{crc32(b''.join(crc.to_bytes(4, 'little') for crc in found)):08x}" == FILES[name]["symbols"]
+
+
+def test_the_second_decoder_gives_the_same_pixels_everywhere(second):
+    """By the weights of today; a line for every one that the files were shown by stays."""
+    wanted = {(row["file"], row["realism"], row["weights"]): row["pixels"] for row in rows("pixels.tsv")}
+    for (name, b), (pixels, _) in second.items():
+        key = name, "own" if b is None else str(b), weights_of(FILES[name]["model"])
+        assert wanted[key] == pixels_of(pixels), key
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_program_decodes_them(name, second):
+    """To the same symbols, and to pixels within one level."""
+    container = file.unpack(read(name))
+    model = shared(str(model_of(FILES[name]["model"])), "cpu")
+    assert f"{codec.verify(container, model):08x}" == FILES[name]["symbols"]
+    for b in (None, *SHOWN.get(name, ())):
+        picture = codec.decode(container, model, b=b)
+        found = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+        if "RANG" in reference.parse(read(name)).chunks:
+            found = np.rint(found * (picture.top / 65535)).astype(found.dtype)
+        right = conformance.wanted(name, "", None) if name in IMPORTED else second[name, b][0]
+        assert conformance.apart(found, right) == ""
+        if picture.alpha is not None:
+            assert (found[:, :, -1] == right[:, :, -1]).all()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_both_decoders_refuse_what_they_must(name):
+    data = (V1 / REFUSED / f"{name}.nic").read_bytes()
+    with pytest.raises(ValueError, match=r"^[^\n]+$"):
+        reference.decode(data, model_of("iris"))
+    with pytest.raises(NicError) as caught:
+        nic_cli.decode(data)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", FLIPPED)
+def test_any_flipped_bit_is_refused_by_both(name):
+    """Of signature, header, chunks and payloads; of longer files one bit of each byte."""
+    data = read(name)
+    file.unpack(data)
+    for at in range(len(data)):
+        for bit in range(8) if len(data) < 1000 or at < 100 else (at % 8,):
+            wrong = data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+            with pytest.raises(NicError):
+                file.unpack(wrong)
+            with pytest.raises(ValueError):
+                reference.parse(wrong)
+
+
+def test_no_arithmetic_changes_them(tmp_path):
+    """Threads and instructions: no symbol, and no pixel by more than a level."""
+    for name in NATIVE:
+        if FILES[name]["model"] == "iris":
+            shutil.copy(V1 / f"{name}.nic", tmp_path)
+    tried = ("numpy, 2 threads", "numpy, 1 thread", "numpy, OpenBLAS for Nehalem", "ATen avx2 kernels")
+    found = compare(tmp_path, {key: VARIANTS[key] for key in (*tried, "oneDNN with SSE 4.1")})
+    assert all(wrong == 0 for wrong, _ in found.values()), found
+
+
+def test_a_part_is_that_of_the_whole():
+    whole = nic_cli.open(read("tiles")).to_array()
+    part = nic_cli.open(read("tiles")).crop(50, 30, 90, 70).to_array()
+    assert (part == whole[30:100, 50:140]).all()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_writing_the_container_again_changes_at_most_the_version(name):
+    data, now = read(name), file.pack(file.unpack(read(name)))
+    assert now == data or (name == "later-minor" and now == read("unknown-chunks"))
+
+
+def test_any_command_can_be_tried(capsys):
+    own = [sys.executable, "-m", "tests.reference", "{file}", "{model}", "-o", "{out}", "-b", "{b}"]
+    assert conformance.main(["--native", "--limit", "2", *own]) == 0
+    assert "4 of 4" in capsys.readouterr().out
+    assert conformance.main(["--limit", "2", sys.executable, "-c", "open('{out}', 'wb')", "{file}"]) == 1
+    said = capsys.readouterr().out
+    assert "0 of 4" in said and "decoded" in said
