@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": ("nic_cli.cli.verify", "verify"),
     "convert": ("nic_cli.cli.convert", "convert"),
     "view": ("nic_cli.cli.view", "view"),
+    "web": ("nic_cli.cli.web", "web"),
     "compare": ("nic_cli.cli.compare", "compare"),
     "bench": ("nic_cli.cli.bench", "bench"),
     "train": ("nic_cli.cli.train", "train"),

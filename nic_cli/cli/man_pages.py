@@ -14,7 +14,7 @@ from typing import Any
 import typer.main
 
 from nic_cli import manual
-from nic_cli.cli import batch, bench, compare, convert, decode, encode, help, info, train, verify, view
+from nic_cli.cli import batch, bench, compare, convert, decode, encode, help, info, train, verify, view, web
 from nic_cli.cli.app import application
 from nic_cli.cli.declaring import ADVANCED, COMMON, OUTPUT
 from nic_cli.cli.zoo import models
@@ -29,6 +29,7 @@ EXAMPLES = {
     "convert": convert.EXAMPLES,
     "batch": batch.EXAMPLES,
     "view": view.EXAMPLES,
+    "web": web.EXAMPLES,
     "compare": compare.EXAMPLES,
     "bench": bench.EXAMPLES,
     "train": train.EXAMPLES,

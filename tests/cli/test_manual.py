@@ -34,6 +34,7 @@ COMMANDS = (
     "verify",
     "convert",
     "view",
+    "web",
     "compare",
     "batch",
     "bench",

@@ -1,0 +1,78 @@
+"""The work of `nic web`: a folder of plain files that any server can serve, and that asks nobody else for anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nic_cli.errors import ModelError, NicError, OutputExists
+from nic_cli.storage.atomic import put
+from nic_cli.storage.folders import replacing_folder
+from nic_cli.storage.printable import printable
+from nic_cli.zoo.load import folder_of
+from nic_cli.zoo.model_folder import read_folder
+from nic_cli.zoo.registry import CONFIG, WEIGHTS
+
+HERE = Path(__file__).parent
+PAGE, DECODER, MODELS = "page", "decoder", "models"
+SUFFIXES = (".html", ".css", ".js", ".svg", ".wasm")
+SHARED = ("view.css", "icon.svg")
+"""Looks of the page of `nic view`."""
+LIST = "models.json"
+"""Names, ids, sizes and hashes of the models beside it: what the page looks files up in."""
+MARK = "nic-image.js"
+"""What a folder holds that such a site was written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The JSON object of a site that was written. bytes: of all its files; models: their names."""
+
+    output: str
+    bytes: int
+    models: tuple[str, ...]
+
+
+def write(folder: Path, models: Sequence[str], *, force: bool) -> Site:
+    """Write a site with these models, names or folders. Raises OutputExists, ModelError and NicError."""
+    if folder.exists() and not folder.is_dir():
+        raise NicError(f"{printable(folder)}: is no folder; name one for the site")
+    if folder.is_dir() and any(folder.iterdir()) and not (force or (folder / MARK).exists()):
+        raise OutputExists(
+            f"{printable(folder)}: holds other files; name an empty folder, or add them with -f"
+        )
+    with replacing_folder(folder) as beside:
+        for path in (*sorted((HERE / PAGE).iterdir()), *(HERE.parent / "view" / name for name in SHARED)):
+            _copy(path, beside)
+        for path in sorted((HERE / DECODER).iterdir()):
+            _copy(path, beside / DECODER)
+        listed = [_model(name, beside / MODELS) for name in models]
+        put(beside / LIST, json.dumps(listed, indent=2) + "\n")
+        size = sum(path.stat().st_size for path in beside.rglob("*") if path.is_file())
+    return Site(str(folder), size, tuple(str(model["name"]) for model in listed))
+
+
+def _copy(path: Path, folder: Path) -> None:
+    if path.suffix in SUFFIXES:
+        put(folder / path.name, path.read_bytes())
+
+
+def _model(name: str, models: Path) -> dict[str, object]:
+    """Copy a native model, whose files were checked, and say what it is."""
+    from hashlib import sha256
+
+    source = folder_of(name)
+    parts = read_folder(source)
+    if parts.config.kind != "native":
+        raise ModelError(
+            f"{name}: {parts.config.kind} was imported: browsers decode files of native models only"
+        )
+    place = models / parts.config.name
+    hashes = {}
+    for file in (CONFIG, WEIGHTS):
+        data = (source / file).read_bytes()
+        put(place / file, data)
+        hashes[file] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    return {"name": parts.config.name, "id": parts.id.hex(), "files": hashes}

@@ -1,0 +1,73 @@
+"""`nic web`: the site is whole, small apart from its weights, and speaks to nobody else."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import clean_place, load_once, nic
+
+__all__ = ["clean_place", "load_once", "nic"]
+
+
+@pytest.fixture
+def site(nic, clean_place) -> Path:
+    done = nic("web", "site", "--json")
+    assert done.code == 0, done.err
+    said = json.loads(done.out)
+    assert said["output"] == "site" and said["models"] == ["iris"]
+    assert said["bytes"] == sum(path.stat().st_size for path in Path("site").rglob("*") if path.is_file())
+    return Path("site")
+
+
+def test_its_models_are_those_of_the_list(site):
+    (listed,) = json.loads((site / "models.json").read_text())
+    assert (listed["name"], listed["id"]) == ("iris", "c259a87ec424b3b7")
+    for name, said in listed["files"].items():
+        data = (site / "models" / "iris" / name).read_bytes()
+        assert said == {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+
+
+def test_it_is_small_but_for_its_weights_and_all_its_parts_are_there(site):
+    parts = [path for path in site.rglob("*") if path.is_file() and "models" not in path.parts]
+    assert sum(path.stat().st_size for path in parts) < 150_000
+    for path in parts:
+        if path.suffix not in (".js", ".html", ".css"):
+            continue
+        for name in re.findall(
+            r"(?:from|import|src=|href=|@import|new URL\()\s*[\"']([^\"'#?]+)[\"']", path.read_text()
+        ):
+            if "." in name and "models" not in name and not name.startswith("?") and name != ".":
+                assert (path.parent / name).is_file(), f"{path}: {name}"
+
+
+def test_nothing_in_it_names_another_server(site):
+    for path in site.rglob("*"):
+        if path.suffix in (".js", ".html", ".css", ".json") and "models" not in path.parts:
+            found = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", path.read_text())
+            assert not [name for name in found if "w3.org" not in name], path
+    page = (site / "index.html").read_text()
+    assert "default-src 'none'" in page and "connect-src 'self'" in page and "form-action 'none'" in page
+
+
+def test_a_folder_of_other_things_is_left_alone(nic, clean_place):
+    Path("mine").mkdir()
+    Path("mine/letter.txt").write_text("mine")
+    done = nic("web", "mine")
+    assert done.code == 5 and done.err.count("\n") == 1
+    assert [path.name for path in Path("mine").iterdir()] == ["letter.txt"]
+    assert nic("web", "mine", "-f").code == 0
+    assert Path("mine/letter.txt").read_text() == "mine" and Path("mine/index.html").exists()
+    assert nic("web", "mine").code == 0, "a site is written anew"
+
+
+def test_what_cannot_be_is_refused_in_a_line(nic, clean_place):
+    Path("file").write_text("x")
+    for arguments, code in ((("file",), 1), (("site", "-m", "nobody"), 4)):
+        done = nic("web", *arguments)
+        assert done.code == code and done.err.count("\n") == 1
+    assert not Path("site").exists()
