@@ -29,7 +29,7 @@ const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
 const canvas = element.shadowRoot.querySelector("canvas");
 const failed = ({ detail }) => finish({ error: detail.message });
 const drawn = ({ detail }) => {
-  if (detail.scale !== 1) return;
+  if (!detail.full) return;
   const { width, height } = canvas;
   const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
   let text = "";

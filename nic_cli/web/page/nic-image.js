@@ -1,55 +1,50 @@
 /**
  * <nic-image src="photo.nic" alt="..."></nic-image>: shows a `.nic` file, decoded here and nowhere else.
  *
- *   <script type="module" src="site/nic-image.js"></script>
+ *     <script type="module" src="site/nic-image.js"></script>
  *
- * Attributes: src, alt, and b (realism, 0 to 1; what the file says without). Properties: file (a Blob in place of
+ * Attributes: src, alt, and b (realism, 0 to 1; that of the file without). Properties: file (a Blob in place of
  * src), b, header (of the file that is shown), ready (a promise). Events: progress (detail.share of the weights),
- * preview, load, draw (detail.scale; 1 is the full picture) and error (detail.message). What the file has as a
- * preview is shown until it is decoded. The models lie beside this script.
+ * preview, load (detail: the header), draw (detail.full) and error (detail.message). What a file has as a preview
+ * is shown until it is decoded. The models lie beside this script.
  */
-import { Picture } from "./decoder/decoder.js";
+import { Team } from "./decoder/client.js";
+import { parse } from "./decoder/container.js";
+import { alphaOf, coloursOf, shade, shown } from "./colours.js";
 import { png } from "./png.js";
+import { modelOf } from "./weights.js";
 
 const BASE = new URL(".", import.meta.url);
-const QUICK = 1 << 17; // pixels that are drawn in full at once; of larger pictures a smaller one comes first
-const SETTLED = 150; // milliseconds without another b, after which the full picture is worth drawing
+const SETTLED = 150; // milliseconds without another b, after which the full picture is drawn
+const MIXED = 1 << 21; // pixels of the pictures that the dial mixes while it moves; larger ones are mixed smaller
 const STYLE = `
   :host { display: inline-block; position: relative; max-width: 100%; line-height: 0; }
   :host([hidden]) { display: none; }
   img, canvas { display: block; max-width: 100%; width: 100%; height: auto; }
   [hidden] { display: none; }
 `;
-const waiting = new Map(); // what is to be done with an answer of the worker, by its id
-let worker;
-let last = 0;
+const teams = new Map(); // workers by the model that they hold
 
-function ask(message, heard, transfer = []) {
-  if (!worker) {
-    worker = new Worker(new URL("worker.js", BASE), { type: "module" });
-    worker.onmessage = ({ data }) => waiting.get(data.id)?.(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      for (const one of waiting.values()) one({ error: `the decoder does not run here: ${event.message || "no module workers"}` });
-      waiting.clear();
-      worker = undefined;
-    };
+/** Workers with the model of a file: two and more only where they may share the processor's time. */
+function teamOf(header, told) {
+  if (!teams.has(header.modelId)) {
+    const file = { model: header.model, modelId: header.modelId };
+    const coming = modelOf(BASE, file, told).then(({ config, weights }) => Team.open(config, weights, { count: COUNT }));
+    teams.set(header.modelId, coming);
+    coming.catch(() => teams.delete(header.modelId));
   }
-  const id = ++last;
-  waiting.set(id, heard);
-  worker.postMessage({ id, ...message }, transfer);
-  return id;
+  return teams.get(header.modelId);
 }
+
+const COUNT = Math.min(4, Math.max(1, Math.floor((navigator.hardwareConcurrency ?? 2) / 2)));
 
 class NicImage extends HTMLElement {
   static observedAttributes = ["src", "b", "alt"];
-  #picture = 0; // id of the worker's, 0 for none
-  #opening = 0;
-  #b;
+  /** What is shown: the decoder's picture, its colours and alpha; and what ends the work on it. */
+  #held;
+  #turn; // ends a drawing
   #timer;
-  #settled;
-  #turn = 0;
-  #drawing = 0;
+  #b;
   #canvas = document.createElement("canvas");
   #preview = document.createElement("img");
   header;
@@ -72,7 +67,7 @@ class NicImage extends HTMLElement {
     if (!this.hasAttribute("role")) this.setAttribute("role", "img");
     this.#name();
     if (this.#b === undefined && this.hasAttribute("b")) this.b = this.getAttribute("b");
-    if (this.hasAttribute("src") && !this.#picture && !this.#opening) this.#fetch();
+    if (this.hasAttribute("src") && !this.#held) this.#fetch();
   }
 
   disconnectedCallback() {
@@ -82,11 +77,11 @@ class NicImage extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected) return;
     if (name === "src") this.#fetch();
-    else if (name === "b") this.b = now === null ? undefined : now;
+    else if (name === "b") this.b = now;
     else this.#name();
   }
 
-  /** Realism that is shown, 0 to 1; set it to show another. */
+  /** Realism that is shown, 0 to 1; set it to show another, or to undefined for that of the file. */
   get b() {
     return this.#b ?? this.header?.b;
   }
@@ -95,7 +90,7 @@ class NicImage extends HTMLElement {
     const b = value === undefined || value === null ? undefined : Math.min(1, Math.max(0, Number(value)));
     if (Number.isNaN(b) || b === this.#b) return;
     this.#b = b;
-    if (this.#picture) this.#draw();
+    if (this.#held?.picture) this.#moved();
   }
 
   /** The file that is shown, a Blob. */
@@ -103,13 +98,11 @@ class NicImage extends HTMLElement {
     this.#load(() => blob.arrayBuffer());
   }
 
-  /** The picture as it is shown, as a PNG in its colours. @returns {Promise<Blob>} */
+  /** The picture as it is shown, as a PNG. @returns {Promise<Blob>} */
   async toBlob() {
+    if (this.#held?.colours) return new Promise((done) => this.#canvas.toBlob(done, "image/png"));
     const { width, height } = this.#canvas;
-    const context = this.#canvas.getContext("2d");
-    const wide = context.getContextAttributes?.().colorSpace === "display-p3";
-    if (wide) return new Promise((done) => this.#canvas.toBlob(done, "image/png"));
-    return png(context.getImageData(0, 0, width, height));
+    return png(this.#canvas.getContext("2d").getImageData(0, 0, width, height));
   }
 
   #name() {
@@ -128,22 +121,36 @@ class NicImage extends HTMLElement {
 
   #load(bytesOf) {
     this.#close();
-    const opening = (this.#opening = ++last);
-    this.ready = (async () => {
-      try {
-        const bytes = new Uint8Array(await bytesOf());
-        if (this.#opening !== opening) return;
-        this.#show(Picture.peek(bytes));
-        await this.#open(bytes, opening);
-      } catch (error) {
-        if (this.#opening === opening) this.#fail(error);
-      }
-    })();
+    const held = (this.#held = {});
+    this.ready = this.#open(held, bytesOf).catch((error) => {
+      if (this.#held === held) this.#tell("error", { message: error.message || String(error) });
+    });
+  }
+
+  async #open(held, bytesOf) {
+    const bytes = new Uint8Array(await bytesOf());
+    if (this.#held !== held) return;
+    const { header, chunks } = parse(bytes);
+    this.#show(header, chunks.get("prev"));
+    const team = await teamOf(header, (share) => this.#held === held && this.#tell("progress", { share }));
+    const picture = await team.picture(bytes);
+    const alpha = chunks.get("ALPH");
+    held.alpha = alpha && (await alphaOf(alpha, header.width, header.height));
+    if (this.#held !== held) return void (await picture.close());
+    held.colours = coloursOf(header, chunks);
+    held.picture = picture;
+    const { width, height, channels, bitDepth } = picture;
+    this.header = {
+      width, height, channels, bitDepth, alpha: Boolean(alpha), wide: Boolean(held.colours), q: header.q / 4096,
+      b: header.b / 4096, model: header.model, modelId: header.modelId, tiles: header.tiles.length,
+      version: `${bytes[8] >> 4}.${bytes[8] & 15}`,
+    };
+    this.#tell("load", this.header);
+    await this.#draw(held);
   }
 
   /** What the file has as a preview, at the size of the picture. */
-  #show({ width, height, preview }) {
-    this.#canvas.hidden = true;
+  #show({ width, height }, preview) {
     this.#preview.width = width;
     this.#preview.height = height;
     if (!preview) return;
@@ -156,105 +163,85 @@ class NicImage extends HTMLElement {
     this.#preview.hidden = false;
   }
 
-  #open(bytes, opening) {
-    return new Promise((done, failed) => {
-      const heard = ({ id, share, header, error }) => {
-        if (this.#opening !== opening) {
-          if (header) this.#send({ work: "close", picture: id });
-          return done();
-        }
-        if (share !== undefined) return this.#tell("progress", { share });
-        waiting.delete(id);
-        if (error) return failed(new Error(error));
-        this.#picture = id;
-        this.header = header;
-        this.#tell("load", header);
-        return done(this.#draw());
-      };
-      ask({ work: "open", bytes, base: BASE.href }, heard, [bytes.buffer]);
-    });
-  }
-
-  /** Draw at the realism of now: a small picture at once, the full one when no other is asked for. */
-  async #draw() {
-    this.#rest();
-    const turn = ++this.#turn;
-    const { width, height } = this.header;
-    if (width * height > QUICK && !this.#canvas.hidden) {
-      await this.#drawn(width * height > 16 * QUICK ? 8 : 4);
-      if (turn !== this.#turn) return;
-      await new Promise((settled) => {
-        this.#settled = settled;
-        this.#timer = setTimeout(settled, SETTLED);
-      });
-    }
-    if (turn === this.#turn) await this.#drawn(1);
-  }
-
-  #drawn(scale) {
-    const { width, height, wide } = this.header;
-    const canvas = this.#canvas;
-    const small = document.createElement("canvas");
-    const target = scale > 1 ? small : canvas;
-    return new Promise((done, failed) => {
-      const heard = ({ id, top, data, bitmap, width: columns, whole, done: ended, error }) => {
-        if (ended === undefined && error === undefined && this.#drawing === id) {
-          if (!top && (target.width !== columns || target.height !== whole)) {
-            target.width = columns;
-            target.height = whole;
-          }
-          const context = target.getContext("2d", { colorSpace: wide ? "display-p3" : "srgb" });
-          if (bitmap) context.drawImage(bitmap, 0, top);
-          else context.putImageData(new ImageData(data, columns), 0, top);
-          if (scale === 1) this.#reveal();
-          return;
-        }
-        bitmap?.close();
-        if (ended === undefined && error === undefined) return;
-        waiting.delete(id);
-        if (error) return failed(new Error(error));
-        if (ended && this.#drawing === id) {
-          if (scale > 1) {
-            const context = canvas.getContext("2d", { colorSpace: wide ? "display-p3" : "srgb" });
-            context.clearRect(0, 0, width, height);
-            context.drawImage(small, 0, 0, small.width * scale, small.height * scale);
-          }
-          this.#reveal();
-          this.#tell("draw", { scale });
-        }
-        done();
-      };
-      this.#drawing = ask({ work: "draw", picture: this.#picture, b: this.b, scale }, heard);
-    });
-  }
-
-  /** End a wait for b to settle. */
-  #rest() {
+  /** Another b: a mix of pictures at once where they are there, the full one when no other is asked for. */
+  #moved() {
+    const held = this.#held;
     clearTimeout(this.#timer);
-    this.#settled?.();
+    this.#turn?.abort();
+    if (held.mixed) this.#mix(held, this.b);
+    this.#timer = setTimeout(() => this.#draw(held), held.mixed ? SETTLED : 0);
   }
 
-  #reveal() {
-    this.#canvas.hidden = false;
-    this.#preview.hidden = true;
+  async #mix(held, b) {
+    const found = await held.picture.mix(b).catch(() => null);
+    if (!found || this.#held !== held || this.b !== b || this.#turn?.signal.aborted === false) return;
+    await this.#paint(held, { top: 0, ...found }, held.mixed);
+    if (this.#held === held) this.#tell("draw", { full: false });
+  }
+
+  /** The full picture, and after it what the dial mixes. */
+  async #draw(held) {
+    const turn = (this.#turn = new AbortController());
+    const fits = () => this.#held === held && !turn.signal.aborted;
+    const { width, height } = this.header;
+    const painted = [];
+    let first = this.#canvas.hidden || this.#canvas.width !== width || this.#canvas.height !== height;
+    const band = (found) => {
+      if (!fits()) return;
+      if (first) {
+        this.#canvas.width = width;
+        this.#canvas.height = height;
+        first = false;
+      }
+      painted.push(this.#paint(held, found, 1, fits));
+    };
+    try {
+      await held.picture.show({ b: this.b }, band, turn.signal);
+      await Promise.all(painted);
+    } catch (error) {
+      if (fits()) this.#tell("error", { message: error.message || String(error) });
+      return;
+    }
+    if (!fits()) return;
+    this.#tell("draw", { full: true });
+    turn.abort(); // it is there: the dial may mix from here on
+    if (!held.mixed) this.#prepare(held);
+  }
+
+  #prepare(held) {
+    const { width, height } = this.header;
+    const scale = [1, 2, 4, 8].find((n) => (width * height) / (n * n) <= MIXED) ?? 8;
+    held.picture.prepare(scale).then(
+      () => (held.mixed = scale),
+      () => {}, // closed meanwhile
+    );
+  }
+
+  /** A band onto the canvas; of a smaller picture each pixel is a square. */
+  async #paint(held, band, scale, fits = () => this.#held === held) {
+    const { width, height } = this.header;
+    if (held.alpha) shade(band, held.alpha, width, height, scale);
+    const source = held.colours ? await shown(band, held.colours) : new ImageData(band.data, band.width);
+    if (fits()) {
+      const context = this.#canvas.getContext("2d", { colorSpace: held.colours ? "display-p3" : "srgb" });
+      if (scale === 1 && !held.colours) context.putImageData(source, 0, band.top);
+      else {
+        const bitmap = held.colours ? source : await createImageBitmap(source);
+        context.clearRect(0, scale * band.top, width, scale * band.height);
+        context.drawImage(bitmap, 0, scale * band.top, scale * band.width, scale * band.height);
+        bitmap.close();
+      }
+      this.#canvas.hidden = false;
+      this.#preview.hidden = true;
+    } else source.close?.();
   }
 
   #close() {
-    this.#turn++;
-    this.#rest();
-    this.#opening = 0;
-    if (this.#picture) this.#send({ work: "close", picture: this.#picture });
-    this.#picture = this.#drawing = 0;
-    this.header = undefined;
+    clearTimeout(this.#timer);
+    this.#turn?.abort();
+    this.#held?.picture?.close().catch(() => {});
+    this.#held = this.header = undefined;
     this.#preview.hidden = this.#canvas.hidden = true;
-  }
-
-  #send(message) {
-    waiting.delete(ask(message, () => {}));
-  }
-
-  #fail(error) {
-    this.#tell("error", { message: error.message || String(error) });
   }
 
   #tell(name, detail) {

@@ -76,7 +76,7 @@ picture.addEventListener("load", ({ detail: said }) => {
   });
 });
 picture.addEventListener("draw", ({ detail }) => {
-  if (detail.scale === 1) status.textContent = `Decoded in ${((performance.now() - started) / 1000).toFixed(2)} s, in this browser`;
+  if (detail.full) status.textContent = `Decoded in ${((performance.now() - started) / 1000).toFixed(2)} s, in this browser`;
 });
 picture.addEventListener("error", ({ detail }) => {
   const error = document.getElementById("error");
