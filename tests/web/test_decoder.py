@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nic_cli
 from tests import reference
 from tests.golden import IMPORTED, REFUSED, ROOT, SHOWN, V1, model_of, rows
 
@@ -159,6 +160,30 @@ def test_strips_equal_the_whole(tmp_path):
             size = band["rows"] * 340 * 4
             assert found[at : at + size] == right[band["top"] * 340 * 4 :][:size]
             at += size
+
+
+@pytest.mark.parametrize("name", ["several-sizes-of-tiles", "grey-of-12-bits", "one-row"])
+def test_reduced_pictures_are_those_of_the_program(name, tmp_path):
+    scales = (2, 4, 8)
+    draws = [{"scale": scale, "deep": True} for scale in scales]
+    file = {"file": f"{V1 / name}.nic", "out": str(tmp_path / "a"), "draws": draws}
+    (said,) = asked({"model": str(IRIS), "files": [file]})
+    assert "refused" not in said["files"][0]
+    data, at = (tmp_path / "a").read_bytes(), 0
+    for scale in scales:
+        right = nic_cli.open((V1 / f"{name}.nic").read_bytes()).scale(scale).to_array()
+        size = right.shape[0] * right.shape[1] * 4
+        found = np.frombuffer(data, np.uint16, size, 2 * at).reshape(*right.shape[:2], 4)
+        at += size
+        deep = right.astype(int) * (257 if right.dtype == np.uint8 else 1)
+        close(found, deep.reshape(*right.shape[:2], -1), 257)
+
+
+def test_workers_give_the_same_and_the_slider_nearly():
+    """In threads of node: bands, several workers, cancelling, mixing, closing."""
+    command = [NODE, Path(__file__).with_name("work.mjs"), IRIS, V1 / "tiles.nic"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "all right\n"), done.stderr
 
 
 def test_what_is_to_be_refused_is_refused_with_a_line():

@@ -13,11 +13,10 @@ import { parse, sizeOfAlpha } from "./container.js";
 import { bytesOf, crc32 } from "./crc.js";
 import { check, NicError } from "./errors.js";
 import { Model } from "./model.js";
+import { Painter } from "./pixels.js";
 import { Synthesis } from "./synthesis.js";
 
 export { Model, NicError };
-
-const ROWS = 8; // of pixels that a row of the network becomes
 
 /** A file whose tiles are all decoded to latents. */
 export class Picture {
@@ -104,64 +103,41 @@ export class Picture {
     return { z, r };
   }
 
+  /** @param {number} scale 1, 2, 4 or 8 @returns {{width: number, height: number}} of what `draw` gives */
+  sizeAt(scale) {
+    const { width, height } = this.#painter(scale, false);
+    return { width, height };
+  }
+
+  /** How rows become pixels. */
+  #painter(scale, deep) {
+    check([1, 2, 4, 8].includes(scale), `scale ${scale}: it is 1, 2, 4 or 8`);
+    return new Painter(this.header, this.chunks.get("RANG"), scale, deep);
+  }
+
   /**
    * Rows of pixels. Those that follow the ones before, at the same b, go on where these ended.
-   * @param {{b?: number, top?: number, rows?: number, deep?: boolean}} [wanted] b: realism 0..1, that of the
-   *   header without; deep: in 16 bits, as the page says, in place of 8
+   * @param {{b?: number, scale?: number, top?: number, rows?: number, deep?: boolean}} [wanted] b: realism
+   *   0..1, that of the header without; scale: 1, 2, 4 or 8, each pixel is the mean of a square of so many;
+   *   top, rows: of the picture so reduced; deep: in 16 bits, as the page says, in place of 8
    * @returns {{width: number, height: number, data: Uint8ClampedArray | Uint16Array}} RGBA, opaque
    */
-  draw({ b = this.header.b / 4096, top = 0, rows = this.height - top, deep = false } = {}) {
+  draw({ b = this.header.b / 4096, scale = 1, top = 0, rows = null, deep = false } = {}) {
     check(b >= 0 && b <= 1, `realism ${b} is not in 0..1`);
-    const whole = Number.isInteger(top) && Number.isInteger(rows);
-    const inside = whole && top >= 0 && rows > 0 && top + rows <= this.height;
+    const painter = this.#painter(scale, deep);
+    const { width, height, lines } = painter;
+    const end = top + (rows ?? height - top);
+    const inside = Number.isInteger(top) && Number.isInteger(end) && top >= 0 && end > top && end <= height;
     check(inside, "rows that the picture does not have");
-    const { width } = this;
-    const data = deep ? new Uint16Array(4 * width * rows) : new Uint8ClampedArray(4 * width * rows);
-    data.fill(deep ? 65535 : 255);
-    const put = this.#shade(data, deep);
-    for (let y = top; y < top + rows; ) {
-      const end = Math.min(ROWS * (Math.floor(y / ROWS) + 1), top + rows);
-      const row = this.#row(b, Math.floor(y / ROWS));
-      for (; y < end; y++) this.#line(row, y % ROWS, (y - top) * width, put);
-    }
-    return { width, height: rows, data };
-  }
-
-  /**
-   * How a value around 0 becomes a level: written to data.
-   * @returns {(at: number, value: number) => void}
-   */
-  #shade(data, deep) {
-    const range = this.chunks.get("RANG");
-    const top = range ? range[0] + 256 * range[1] : 65535;
-    if (!this.header.deep) {
-      const scale = deep ? 257 : 1;
-      return (at, value) => (data[at] = scale * rounded(255 * Math.min(Math.max(value + 0.5, 0), 1)));
-    }
-    return (at, value) => {
-      const level = rounded(65535 * Math.min(Math.max(value + 0.5, 0), 1));
-      const meant = range ? rounded((level * top) / 65535) : level;
-      data[at] = deep ? meant : (meant * 255) / top;
-    };
-  }
-
-  /** One line of pixels of a row of the network. */
-  #line({ values, at, direct }, line, from, put) {
-    const grey = !this.header.rgb;
-    for (let x = 0; x < this.width; x++) {
-      const source = 192 * (x >> 3) + 24 * line + 3 * (x & 7);
-      let [red, green, blue] = [values[at + source], values[at + source + 1], values[at + source + 2]];
-      if (direct) {
-        red += direct[source];
-        green += direct[source + 1];
-        blue += direct[source + 2];
+    const data = painter.room(end - top);
+    for (let y = top; y < end; ) {
+      const number = Math.floor(y / lines);
+      const row = this.#row(b, number);
+      for (; y < Math.min(lines * (number + 1), end); y++) {
+        painter.line(row, y % lines, data, 4 * width * (y - top));
       }
-      if (grey) red = green = blue = (red + green + blue) / 3;
-      const to = 4 * (from + x);
-      put(to, red);
-      put(to + 1, green);
-      put(to + 2, blue);
     }
+    return { width, height: end - top, data };
   }
 
   /** A row of the network: 192 values of each position, from `at` on. */
@@ -221,11 +197,4 @@ function cheapest(cumulated) {
   let most = 0;
   for (let i = 1; i < cumulated.length; i++) most = Math.max(most, cumulated[i] - cumulated[i - 1]);
   return 24 - Math.log2(most);
-}
-
-/** @param {number} value not under 0 @returns {number} the nearest integer, halves to even */
-function rounded(value) {
-  const low = Math.floor(value);
-  const rest = value - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2) ? low + 1 : low;
 }
