@@ -1,0 +1,138 @@
+/**
+ * The decoder in workers, for a page:
+ *
+ *     const team = await Team.open(configText, weights);         // count workers, 1 without
+ *     const picture = await team.picture(bytes);
+ *     await picture.show({ b: 0.5 }, ({ top, width, height, data }) => ..., signal);
+ *     await picture.prepare(2, share => ...);                    // when it is shown: both take turns else
+ *     const { data } = await picture.mix(0.7);
+ *
+ * Several workers each draw a part of the rows; each holds the model and the latents, about 100 MB and more.
+ */
+
+import { NicError } from "./errors.js";
+
+const BAND = 64; // rows that are drawn at a time
+
+/** One worker, which is asked. */
+class Remote {
+  /** @param {Worker} worker */
+  constructor(worker) {
+    this.worker = worker;
+    this.waiting = new Map();
+    this.asked = 0;
+    worker.onmessage = ({ data: { id, found, failed, done } }) => {
+      const { resolve, reject, progress } = this.waiting.get(id);
+      if (done !== undefined) return progress?.(done);
+      this.waiting.delete(id);
+      return failed === undefined ? resolve(found) : reject(new NicError(failed));
+    };
+    worker.onerror = ({ message = "it cannot be started" }) => {
+      for (const { reject } of this.waiting.values()) reject(new NicError(`the decoder failed: ${message}`));
+      this.waiting.clear();
+    };
+  }
+
+  /**
+   * @param {string} ask as `worker.js` has it
+   * @param {object} given
+   * @param {Transferable[]} [transfer]
+   * @param {(share: number) => void} [progress]
+   * @returns {Promise<any>} the answer; NicError where there is none
+   */
+  ask(ask, given, transfer = [], progress = undefined) {
+    const id = ++this.asked;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject, progress });
+      this.worker.postMessage({ id, ask, ...given }, transfer);
+    });
+  }
+}
+
+/** Workers that hold the same model. */
+export class Team {
+  /** @param {Remote[]} remotes */
+  constructor(remotes) {
+    this.remotes = remotes;
+  }
+
+  /**
+   * @param {string} config the text of config.json
+   * @param {ArrayBuffer} weights of model.safetensors; copied
+   * @param {{count?: number, plain?: boolean, start?: () => Worker}} [options]
+   */
+  static async open(config, weights, { count = 1, plain = false, start = started } = {}) {
+    const team = new Team(Array.from({ length: count }, () => new Remote(start())));
+    await Promise.all(team.remotes.map((remote) => remote.ask("model", { config, weights, plain })));
+    return team;
+  }
+
+  /**
+   * @param {Uint8Array | ArrayBuffer} data a file
+   * @param {(share: number) => void} [progress]
+   * @returns {Promise<RemotePicture>}
+   */
+  async picture(data, progress) {
+    const opened = (remote, i) => remote.ask("open", { data }, [], i ? undefined : progress);
+    return new RemotePicture(this.remotes, await Promise.all(this.remotes.map(opened)));
+  }
+
+  /** Ends the workers. */
+  close() {
+    for (const { worker } of this.remotes) worker.terminate();
+  }
+}
+
+/** A picture that each worker of a team has opened: width, height, channels, bitDepth, header and chunks. */
+class RemotePicture {
+  constructor(remotes, found) {
+    Object.assign(this, found[0]);
+    this.places = remotes.map((remote, i) => ({ remote, picture: found[i].picture }));
+  }
+
+  /** As `Picture.draw`, by the first worker. */
+  draw(wanted) {
+    const [{ remote, picture }] = this.places;
+    return remote.ask("draw", { picture, ...wanted });
+  }
+
+  /**
+   * The whole picture, a band of rows at a time, as they come.
+   * @param {{b?: number, scale?: number}} wanted
+   * @param {(band: {top: number, width: number, height: number, data: Uint8ClampedArray}) => void} band
+   * @param {AbortSignal} [signal] ends it after the bands that are under way
+   */
+  async show({ b, scale = 1 }, band, signal) {
+    const height = Math.ceil(this.height / scale);
+    const part = BAND * Math.ceil(height / BAND / this.places.length);
+    const drawn = async ({ remote, picture }, i) => {
+      const end = Math.min(height, part * (i + 1));
+      for (let top = part * i; top < end && !signal?.aborted; top += BAND) {
+        const rows = Math.min(BAND, end - top);
+        const found = await remote.ask("draw", { picture, b, scale, top, rows });
+        if (!signal?.aborted) band({ top, ...found });
+      }
+    };
+    await Promise.all(this.places.map(drawn));
+  }
+
+  /** As `Slider.prepare`, by the first worker. */
+  prepare(scale, progress) {
+    const [{ remote, picture }] = this.places;
+    return remote.ask("prepare", { picture, scale }, [], progress);
+  }
+
+  /** As `Slider.draw`. @param {number} b */
+  mix(b) {
+    const [{ remote, picture }] = this.places;
+    return remote.ask("mix", { picture, b });
+  }
+
+  /** Gives back what it takes. */
+  async close() {
+    await Promise.all(this.places.map(({ remote, picture }) => remote.ask("close", { picture })));
+  }
+}
+
+/** @returns {Worker} */
+const started = () => new Worker(new URL("worker.js", import.meta.url), { type: "module" });

@@ -1,0 +1,104 @@
+/** The kernels, and the memory that they work in: an arena, of which the end is given back in one go. */
+
+import { check, NicError } from "./errors.js";
+import { fallback } from "./fallback.js";
+
+const PAGE = 65536;
+const MOST_PAGES = 32767; // under 2 GiB: pointers stay positive
+const TOO_LARGE = "the picture takes more memory than there is";
+/** Positions that a block of the network works on at a time. */
+const BLOCK = 48;
+
+/** @param {number} channels @returns {number} as many as a position takes in memory */
+export const padded = (channels) => (channels + 7) & ~7;
+
+/** Memory, and `call`: product, depthwise, block, rounded and copy of `kernels/index.ts`. */
+export class Kernels {
+  /** @param {WebAssembly.Module | null} module null: in JavaScript */
+  constructor(module) {
+    this.end = 64; // 0 stands for nothing
+    this.bytes = 0;
+    /** Whoever uses the memory past what a model keeps; another user takes it over. */
+    this.owner = null;
+    this.simd = module !== null;
+    if (module) {
+      this.memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES });
+      this.call = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports;
+    } else {
+      this.memory = { buffer: new ArrayBuffer(PAGE) };
+      this.call = fallback(() => this.floats);
+    }
+    this.#look();
+    this.zeros = this.take(4 * 65536); // a bias of nothing, of as many outputs as a layer can have
+  }
+
+  /**
+   * With WebAssembly where it has vectors, else in JavaScript.
+   * @param {BufferSource} [wasm] the bytes of kernels.wasm; they are fetched from beside this file without
+   * @param {boolean} [plain] in JavaScript anyhow
+   */
+  static async open(wasm, plain = false) {
+    if (plain) return new Kernels(null);
+    try {
+      return new Kernels(await WebAssembly.compile(wasm ?? (await beside("kernels.wasm"))));
+    } catch {
+      return new Kernels(null); // no vectors, or a page that may not compile
+    }
+  }
+
+  #look() {
+    /** @type {Float32Array} */
+    this.floats = new Float32Array(this.memory.buffer);
+  }
+
+  /**
+   * @param {number} bytes
+   * @returns {number} where that many are free, a multiple of 64; views made before may be void now
+   */
+  take(bytes) {
+    const at = this.end;
+    this.end = (at + bytes + 63) & ~63;
+    const [held, wanted] = [this.memory.buffer.byteLength / PAGE, Math.ceil((at + bytes + 64) / PAGE)];
+    check(wanted <= MOST_PAGES, TOO_LARGE);
+    if (wanted > held) this.#grow(held, Math.min(wanted + (held >> 3), MOST_PAGES));
+    return at;
+  }
+
+  #grow(held, wanted) {
+    const old = this.floats;
+    try {
+      if (this.simd) this.memory.grow(wanted - held);
+      else this.memory.buffer = new ArrayBuffer(wanted * PAGE);
+    } catch {
+      throw new NicError(TOO_LARGE);
+    }
+    this.#look();
+    if (!this.simd) this.floats.set(old);
+  }
+
+  /** @param {number} bytes @returns {number} as `take`, all zeros */
+  cleared(bytes) {
+    const at = this.take(bytes);
+    this.floats.fill(0, at >> 2, this.end >> 2);
+    return at;
+  }
+
+  /** @param {ArrayLike<number>} values @returns {number} where they are now, as floats */
+  put(values) {
+    const at = this.take(4 * values.length);
+    this.floats.set(values, at >> 2);
+    return at;
+  }
+
+  /** @param {number} channels @param {number} hidden @returns {number} room for the kernel `block` */
+  room(channels, hidden) {
+    return this.take(4 * BLOCK * (channels + hidden));
+  }
+}
+
+/** @param {string} name @returns {Promise<BufferSource>} a file beside this one */
+async function beside(name) {
+  const url = new URL(name, import.meta.url);
+  if (url.protocol === "file:") return (await import("node:fs/promises")).readFile(url);
+  return (await fetch(url)).arrayBuffer();
+}

@@ -1,0 +1,87 @@
+/**
+ * The decoder as a module worker, so that the page goes on while it works. `client.js` is its other end.
+ *
+ * A message is {id, ask, ...}, its answer {id, found} or {id, failed: a line}, after {id, done: share} maybe:
+ *
+ *     model    config, weights, plain   -> id, of the model; one is held, and kept as long as the worker
+ *     open     data                     -> picture (a number), width, height, channels, bitDepth, header,
+ *                                          chunks
+ *     draw     picture, b, scale, top, rows, deep -> width, height, data
+ *     prepare  picture, scale           -> null, once `mix` can do its work; others are answered meanwhile
+ *     mix      picture, b               -> width, height, data, of the scale that was prepared, or null
+ *     close    picture                  -> null
+ */
+
+import { Model, NicError, Picture } from "./decoder.js";
+import { Slider } from "./slider.js";
+
+/** @type {Model | null} */
+let model = null;
+/** @type {Map<number, {picture: Picture, slider: Slider | null}>} */
+const open = new Map();
+let opened = 0;
+
+/** Lets messages that came meanwhile be answered. */
+const pause = () => new Promise((resume) => setTimeout(resume));
+
+const ANSWERS = {
+  async model({ config, weights, plain = false }) {
+    model = await Model.open(config, weights, { plain });
+    return { found: { id: model.id } };
+  },
+
+  async open({ data }, done) {
+    if (!model) throw new NicError("no model was opened before the picture");
+    const picture = await Picture.open(data, model, (tiles, all) => done(tiles / all));
+    const { width, height, channels, bitDepth, header } = picture;
+    const chunks = new Map([...picture.chunks].map(([kind, body]) => [kind, body.slice()]));
+    open.set(++opened, { picture, slider: null });
+    return { found: { picture: opened, width, height, channels, bitDepth, header, chunks } };
+  },
+
+  async draw({ picture, ...wanted }) {
+    const found = held(picture).picture.draw(wanted);
+    return { found, transfer: [found.data.buffer] };
+  },
+
+  async prepare({ picture, scale }, done) {
+    const entry = held(picture);
+    const slider = new Slider(entry.picture, scale);
+    entry.slider = slider;
+    for (const share of slider.prepare()) {
+      done(share);
+      await pause();
+      if (entry.slider !== slider) throw new NicError("closed, or prepared at another scale");
+    }
+    return { found: null };
+  },
+
+  async mix({ picture, b }) {
+    const found = held(picture).slider?.draw(b) ?? null;
+    return { found, transfer: found ? [found.data.buffer] : [] };
+  },
+
+  async close({ picture }) {
+    held(picture).slider = null;
+    open.delete(picture);
+    return { found: null };
+  },
+};
+
+/** @param {number} number */
+function held(number) {
+  const entry = open.get(number);
+  if (!entry) throw new NicError("a picture that is not open");
+  return entry;
+}
+
+self.onmessage = async ({ data: { id, ask, ...given } }) => {
+  try {
+    const { found, transfer = [] } = await ANSWERS[ask](given, (done) => self.postMessage({ id, done }));
+    self.postMessage({ id, found }, transfer);
+  } catch (error) {
+    const known = error instanceof NicError;
+    const failed = known ? error.message : `the decoder failed: ${error?.message ?? error}`;
+    self.postMessage({ id, failed: failed.split("\n")[0] });
+  }
+};
