@@ -15,12 +15,14 @@ from nic_cli.errors import OutputExists
 from nic_cli.extras import adding
 from nic_cli.train.export import coding_tables
 from nic_cli.transform.context_model import phase_of
-from nic_cli.transform.native import filled
+from nic_cli.transform.layer_order import PHASES
+from nic_cli.transform.native import Native, filled
 from nic_cli.transform.network import Network
 from nic_cli.zoo import directories
 from nic_cli.zoo.model_folder import read_folder, write_folder
 from tests import reference
 from tests.golden import V1, model_of
+from tests.golden.pictures import drawn
 
 from ..cli.conftest import python
 from .conftest import refused, tiny_network
@@ -139,6 +141,28 @@ def test_the_tables_of_residuals_are_right_at_every_step_of_q(lively):
         assert np.array_equal(found, lively.parts.integers(z[0].astype(np.int32), units / 4096)), units
 
 
+def test_symbols_of_the_encoder_are_those_of_nic(iris):
+    """But for a residual that lies between two integers, which may fall on either side."""
+    q, b = 2.25, 0.6
+    pixels = drawn(64, 128)[None].astype(np.float32) / 255
+    dials = {"q": np.float32([q]), "b": np.float32([b])}
+    y = iris.run("analysis", pixels=pixels, **dials)
+    z = np.clip(np.rint(iris.run("hyper_analysis", y=y)), -127, 127)
+    tables = iris.run("scales", z=z, q=dials["q"])
+    features = iris.run("hyper_synthesis", z=z, q=dials["q"])
+    r, before = np.zeros(y.shape), np.zeros((1, *phase_of(y, 0).shape[1:3], 0), np.float32)
+    for phase, (i, j) in enumerate(PHASES):
+        means = iris.run(f"context_{phase}", features=features, **({"before": before} if phase else {}))
+        there = np.rint(phase_of(y, phase) - means) * (phase_of(tables, phase) >= iris.parts.config.skip)
+        r[:, i::2, j::2] = there
+        before = np.concatenate((before, means + there), 3, dtype=np.float32)
+    native = Native(filled(iris.parts.config, iris.parts.floats), iris.parts.integers, "cpu")
+    (latents,) = native.analyse([pixels[0]], q, b)
+    wanted = native.quantise(latents, q, b)
+    assert np.array_equal(z[0], wanted.z)
+    assert (r[0] != wanted.r).mean() < 1e-3 and np.abs(r[0] - wanted.r).max() <= 1 and np.abs(r).max() > 3
+
+
 def test_noise_is_heard_over_one_half_alone(lively):
     """Control."""
     latents, words = np.ones((1, 4, 4, 24), np.float32), np.full((1, 8, 8, 189), 100, np.int8)
@@ -166,6 +190,20 @@ def test_the_example_decodes_what_the_second_decoder_does(name, of, b, iris, tmp
     if of != "iris":
         with pytest.raises(ValueError, match="another model"):
             onnx_example.decode(data, iris.folder)
+
+
+def test_parts_that_overlap_as_the_page_says_are_the_whole(iris):
+    reach, cut = iris.parts.config.reach, 4
+    assert f"depend on {reach} latents" in (iris.folder / "README.md").read_text()
+    generator = np.random.default_rng(0)
+    latents = generator.standard_normal((1, 4, cut + reach + 4, 256), np.float32)
+    noise = generator.integers(-128, 128, (1, 8, 2 * latents.shape[2], 189), np.int8)
+    dials = {"q": np.float32([2]), "b_made": np.float32([0.7]), "b_shown": np.float32([0.9])}
+    whole = iris.run("synthesis", latents=latents, noise=noise, **dials)
+    room = cut + reach
+    part = iris.run("synthesis", latents=latents[:, :, :room], noise=noise[:, :, : 2 * room], **dials)
+    apart = np.abs(whole[:, :, : 16 * room] - part).max((0, 1, 3))
+    assert apart[: 16 * cut].max() < 1e-5 < apart[16 * cut :].max()
 
 
 def test_the_example_writes_a_png(iris, tmp_path):

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, checker, helper, numpy_helper
 
+from nic_cli.transform.plain.weights import PARTS
+
 OPSET, IR = 17, 8  # of 2022: ONNX Runtime from 1.12 on
-PARTS = ("depthwise", "depthwise_bias", "expand", "expand_bias", "reduce", "reduce_bias")
 LEAK = 0.01
 Shape = Sequence[int | str]
 TYPES = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "int32": TensorProto.INT32}

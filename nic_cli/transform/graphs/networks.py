@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from nic_cli.transform.config import MIDDLE, ModelConfig
-from nic_cli.transform.graphs.builder import PARTS, Graph, Port
+from nic_cli.transform.graphs.builder import Graph, Port
 from nic_cli.transform.graphs.scales import tables
 from nic_cli.transform.layer_order import PHASES
+from nic_cli.transform.plain.weights import PARTS
 from nic_cli.transform.seeded_noise import BANDS, LOUDEST, SIDES, VALUES
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -161,11 +162,10 @@ def _updated(g: Graph, name: str, update: str, shape: tuple[int, ...], share: st
 
 def _grain(g: Graph, h: str, share: str) -> str:
     """The noise as loud as the model wants it before the features h, [1, VALUES, 2h, 2w]."""
-    leaky: Callable[[str], str] = g.leaky
     name = "synthesis.realism"
     by_q = g.mul("q", g.weight(f"{name}.by_q", 1, -1, 1, 1))
-    x = leaky(g.add(g.dense(f"{name}.seen", h), by_q))
-    t = g.dense(f"{name}.loudness", leaky(g.dense(f"{name}.deep", x)))
+    x = g.leaky(g.add(g.dense(f"{name}.seen", h), by_q))
+    t = g.dense(f"{name}.loudness", g.leaky(g.dense(f"{name}.deep", x)))
     root = g.op("Sqrt", g.add(g.mul(t, t), g.constant(1)))
     half = g.mul(g.add(t, root), g.constant(0.5))
     loud = g.mul(g.mul(half, half), g.mul(g.op("Sqrt", share), g.constant(LOUDEST)))
