@@ -152,14 +152,22 @@ def stream(
     return _picture(pixels, container, area, scale)
 
 
-def verify(container: Container, model: Model, progress: Progress | None = None) -> int:
-    """CRC-32 over the symbols' CRC-32s of all tiles, each checked, as are chunks; raises as `decode` does."""
+def verify(
+    container: Container,
+    model: Model,
+    progress: Progress | None = None,
+    beside: Callable[[Metadata], None] = lambda _: None,
+) -> int:
+    """CRC-32 over the symbols' CRC-32s of all tiles, each checked, as are chunks; raises as `decode` does.
+
+    beside: is given what stands beside the tiles.
+    """
     grid = readable(container, model)
     placed = enumerate(chain.from_iterable(grid.rows()))
     for number, _ in enumerate(_parsed(container, model, placed)):
         if progress is not None:
             progress(number + 1, grid.count)
-    _beside(container)
+    beside(_beside(container)[0])
     return file.symbols_crc(container)
 
 
@@ -287,11 +295,10 @@ def _beside(container: Container) -> tuple[Metadata, PixelArray | None, int]:
     if layout.ALPHA in found:
         alpha = unpack_alpha(found[layout.ALPHA], header.width, header.height, header.bit_depth)
     said: dict[str, Any] = {name: found.get(kind, b"") for name, kind in layout.METADATA.items()}
-    gathered.check(metadata := Metadata(**said))
     top = int.from_bytes(found.get(layout.RANGE, b"\xff\xff"), "little")
-    if not 255 <= top <= WHITE or (header.bit_depth == 8 and top < WHITE):
+    if layout.RANGE in found and (header.bit_depth == 8 or not 255 <= top < WHITE):
         raise DamagedFile(f"values of 0 to {top} in {header.bit_depth} bits; fetch the file again")
-    return metadata, alpha, top
+    return gathered.readable(Metadata(**said)), alpha, top
 
 
 def _engine(header: Header, model: Model) -> Any:

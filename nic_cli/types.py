@@ -35,7 +35,8 @@ class Metadata:
     and range of ITU-T H.273 for values that are not sRGB and have no profile, as HDR; four bytes.
     gain_map: how HDR screens are to brighten it. resolution, texts, iptc, geo: as `image.ancillary.side_data`
     packs them. origin: format, a zero byte, and the name of the file that it was read from, if it had one.
-    lost: what else the file said, by name; it is kept nowhere.
+    lost: what else the file said, by name; it is kept nowhere. unread: what of a `.nic` file is of a form
+    that this program does not know.
     """
 
     icc: bytes = b""
@@ -50,6 +51,7 @@ class Metadata:
     geo: bytes = b""
     origin: bytes = b""
     lost: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Rows(Protocol):

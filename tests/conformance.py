@@ -19,8 +19,11 @@ Exits with 1 if a file is treated otherwise.
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,20 +35,29 @@ import numpy as np
 from tests import reference
 from tests.golden import IMPORTED, REFUSED, SHOWN, V1, model_of, rows
 from tests.reference import png
+from tests.reference.container import Header
 
 SECONDS = 120.0
 ORIGINAL_SPACE = 4
+MANY = 100  # values that are not by chance all multiples of 257
+FELL = re.compile("Traceback|panicked|Segmentation fault|core dumped")
 
 
 def run(command: Sequence[str], **values: object) -> tuple[int, str]:
-    """The exit code of a command, and the last line that it said."""
-    filled = [word.format(**values) for word in command]
+    """The exit code of a command, -1 for none, and how it fell over, or else the last line that it said."""
+    filled = list(command)
+    for key, value in values.items():
+        filled = [word.replace(f"{{{key}}}", str(value)) for word in filled]
     environment = os.environ | {"NIC_MODEL": str(values["model"])}
+    given = {"stdin": subprocess.DEVNULL, "capture_output": True, "errors": "replace", "env": environment}
     try:
-        done = subprocess.run(filled, capture_output=True, text=True, timeout=SECONDS, env=environment)
+        done = subprocess.run(filled, timeout=SECONDS, **given)
     except subprocess.TimeoutExpired:
-        return 0, f"no answer in {SECONDS:g} s"
-    return done.returncode, (done.stderr.strip().splitlines() or [""])[-1]
+        return -1, f"no answer in {SECONDS:g} s"
+    said = f"{done.stdout}\n{done.stderr}".strip().splitlines() or [""]
+    if done.returncode < 0 or done.returncode > 128 or any(FELL.search(line) for line in said):
+        return -1, f"fell over ({done.returncode}): {said[-1]}"
+    return done.returncode, said[-1]
 
 
 def wanted(name: str, model: str, b: float | None) -> np.ndarray:
@@ -56,26 +68,37 @@ def wanted(name: str, model: str, b: float | None) -> np.ndarray:
     return reference.decode(path.read_bytes(), model_of(model), b)[0]
 
 
-def compared(path: Path, right: np.ndarray) -> str:
-    """What is wrong with a picture file; "" if nothing is."""
-    try:
-        return apart(png.read(path.read_bytes()), right)
-    except ValueError as error:
-        return f"what it wrote is {error}"
-
-
-def apart(found: np.ndarray, right: np.ndarray) -> str:
-    """What is wrong with a picture; "" if nothing is."""
+def apart(found: np.ndarray, right: np.ndarray, top: int = 65535, *, alpha: bool = False) -> str:
+    """What is wrong with a picture whose 16-bit values end at top; "" if nothing is."""
     if found.shape[2] == right.shape[2] + 1 and (found[:, :, -1] == np.iinfo(found.dtype).max).all():
         found = found[:, :, :-1]  # opaque
     if found.shape != right.shape or found.dtype != right.dtype:
         return f"{found.shape} of {found.dtype} in place of {right.shape} of {right.dtype}"
-    level = 1 if found.dtype == np.uint8 else 257
+    if alpha and (found[:, :, -1] != right[:, :, -1]).any():
+        return "another alpha, which is kept without loss"
+    level = 1 if found.dtype == np.uint8 else math.ceil(257 * top / 65535)
     most = int(np.abs(found.astype(int) - right).max())
-    return "" if most <= level else f"pixels differ by up to {most}"
+    if most > level:
+        return f"pixels differ by up to {most}"
+    fine = found.dtype == np.uint16 and top == 65535 and found.size > MANY
+    return "16 bits made of 8 bits" if fine and not (found % 257).any() and (right % 257).any() else ""
 
 
-def decoded(command: Sequence[str], out: Path, limit: int | None, native: bool) -> Iterator[tuple[str, str]]:
+def compared(path: Path, right: np.ndarray, header: Header) -> str:
+    """What is wrong with a picture file; "" if nothing is."""
+    try:
+        found = png.read(path.read_bytes())
+    except (ValueError, OSError) as error:
+        return f"what it wrote is no picture: {error}"
+    if header.flags & ORIGINAL_SPACE:
+        return "" if found.shape[:2] == right.shape[:2] else "a picture of another size"
+    top = int.from_bytes(header.chunks.get("RANG", b"\xff\xff"), "little")
+    return apart(found, right, top, alpha="ALPH" in header.chunks)
+
+
+def decoded(
+    command: Sequence[str], place: Path, limit: int | None, native: bool
+) -> Iterator[tuple[str, str]]:
     """Each file, with what is wrong."""
     asks = any("{b}" in word for word in command)
     for row in rows("files.tsv")[:limit]:
@@ -85,27 +108,35 @@ def decoded(command: Sequence[str], out: Path, limit: int | None, native: bool) 
         path = V1 / f"{name}.nic"
         header = reference.parse(path.read_bytes())
         for b in (None, *(SHOWN.get(name, ()) if asks else ())):
-            out.unlink(missing_ok=True)
+            out = fresh(place)
             shown = header.b / 4096 if b is None else b
             code, said = run(command, file=path, out=out, model=model_of(model), b=shown)
             case = name if b is None else f"{name} at b = {b:g}"
-            if code or not out.exists():
-                yield case, f"refused: {said}" if code else "no picture"
-            elif header.flags & ORIGINAL_SPACE:
-                yield case, ""
+            if code:
+                yield case, said if code < 0 else f"refused: {said}"
+            elif not out.exists():
+                yield case, "no picture"
             else:
-                yield case, compared(out, wanted(name, model, b))
+                yield case, compared(out, wanted(name, model, b), header)
 
 
-def refused(command: Sequence[str], out: Path, limit: int | None) -> Iterator[tuple[str, str]]:
+def refused(command: Sequence[str], place: Path, limit: int | None) -> Iterator[tuple[str, str]]:
     """Each file that is to be refused, with what is wrong."""
     for row in rows("refused.tsv")[:limit]:
-        out.unlink(missing_ok=True)
+        out = fresh(place)
         path = V1 / REFUSED / f"{row['file']}.nic"
         code, said = run(command, file=path, out=out, model=model_of("iris"), b=0.5)
-        wrong = "a picture all the same" if out.exists() and code else "decoded" if not code else ""
-        wrong = wrong or ("fell over: " + said if code < 0 or "Traceback" in said else "")
+        wrong = (
+            said if code < 0 else "decoded" if not code else "a picture all the same" if out.exists() else ""
+        )
         yield f"{REFUSED}/{row['file']} ({row['reason']})", wrong
+
+
+def fresh(place: Path) -> Path:
+    """Where a picture is to be written, and nothing is yet."""
+    shutil.rmtree(place)
+    place.mkdir()
+    return place / "out.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,9 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given, command = parser.parse_known_args(arguments)
     if not any("{file}" in word for word in command) or not any("{out}" in word for word in command):
         parser.error("name a command with {file} and {out} in it")
+    if shutil.which(command[0]) is None:
+        print(f"{command[0]}: no such program", file=sys.stderr)
+        return 2
     n, wrong = 0, 0
     with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / "out.png"
+        out = Path(place)
         for cases in (decoded(command, out, given.limit, given.native), refused(command, out, given.limit)):
             for case, what in cases:
                 n, wrong = n + 1, wrong + bool(what)

@@ -28,6 +28,7 @@ ROOMS = {  # library: the places that may import it
     "http": ("view/server.py",),
     "webbrowser": ("view/command.py",),
     "huggingface_hub": ("zoo/hub_client.py",),
+    "onnx": ("transform/graphs/",),
     "torch": (
         "transform/",
         "codec.py",

@@ -225,10 +225,9 @@ class NicFile:
                 self._source.check_open()
                 raise
             container = self._source.container
-            for said in filter(
-                None, (notices.of_format(container.header), notices.of_chunks(container.chunks))
-            ):
-                call.warn(said)
+            lines = notices.of_contents(container.chunks, picture.metadata.unread)
+            for line in filter(None, (notices.of_format(container.header), *lines)):
+                call.warn(line)
             if picture.metadata.lost:
                 call.warn(f"left out of what is cut or scaled: {', '.join(picture.metadata.lost)}")
             return to(picture, warn=call.warn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -12,7 +12,7 @@ from nic_cli.errors import DamagedFile, FormatError, UsageError
 from nic_cli.types import Chunk
 
 
-def pack(chunks: Sequence[Chunk]) -> bytes:
+def pieces(chunks: Sequence[Chunk]) -> Iterator[bytes]:
     """Write `chunks` in their order. Raises UsageError for one that would be refused when it is read."""
     seen: set[bytes] = set()
     for chunk in chunks:
@@ -25,7 +25,8 @@ def pack(chunks: Sequence[Chunk]) -> bytes:
         if len(chunk.data) < _least(chunk.kind):
             raise UsageError(f"chunk {chunk.kind!r} has {len(chunk.data)} bytes: leave it out")
         seen.add(chunk.kind)
-    return b"".join(map(pack_chunk, chunks))
+    for chunk in chunks:
+        yield from _pieces(chunk)
 
 
 def is_kind(kind: bytes) -> bool:
@@ -62,9 +63,16 @@ def unpack(data: Data, start: int, n_chunks: int, *, skim: bool = False) -> tupl
 
 def pack_chunk(chunk: Chunk) -> bytes:
     """Write one chunk with its checksum."""
-    data = bytes(chunk.data)
-    crc = crc32(data, crc32(chunk.kind))
-    return chunk.kind + pack_varint(len(data)) + data + crc.to_bytes(layout.CRC_BYTES, "little")
+    return b"".join(_pieces(chunk))
+
+
+def _pieces(chunk: Chunk) -> Iterator[bytes]:
+    data, crc = chunk.data, crc32(chunk.kind)
+    yield chunk.kind + pack_varint(len(data))
+    for part in [data] if isinstance(data, bytes) else data.parts():
+        crc = crc32(part, crc)
+        yield part
+    yield crc.to_bytes(layout.CRC_BYTES, "little")
 
 
 class Skimmed:
@@ -77,7 +85,12 @@ class Skimmed:
         return self._end - self._start
 
     def __bytes__(self) -> bytes:
-        return self._data[self._start : self._end]
+        return b"".join(self.parts())
+
+    def parts(self) -> Iterator[bytes]:
+        """All of it, a piece after the other."""
+        for at in range(self._start, self._end, PIECE):
+            yield self._data[at : min(at + PIECE, self._end)]
 
 
 def unpack_chunk(cursor: Cursor, *, skim: bool = False) -> Chunk:

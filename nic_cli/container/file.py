@@ -5,7 +5,7 @@ Nothing is trusted before its checksum, and nothing is made that the bytes at ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, BinaryIO, cast
@@ -24,9 +24,15 @@ def pack(container: Container) -> bytes:
     Raises UsageError if a field is out of range, if q or b is no multiple of 1/4096, if the number
     of tiles is not that of the picture, or if a chunk is unknown, repeated or too large.
     """
-    parts = [header.pack(_opening(container)), chunks.pack(container.chunks)]
-    parts += [tile.payload for tile in container.tiles]
-    return b"".join(parts)
+    return b"".join(pieces(container))
+
+
+def pieces(container: Container) -> Iterator[bytes]:
+    """The same, a piece after the other, so that no more is held than the largest. Raises as `pack`."""
+    yield header.pack(_opening(container))
+    yield from chunks.pieces(container.chunks)
+    for tile in container.tiles:
+        yield tile.payload
 
 
 def unpack(data: bytes) -> Container:

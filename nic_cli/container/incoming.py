@@ -57,4 +57,4 @@ def spooled(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _too_large() -> DamagedFile:
-    return DamagedFile(f"over {MAX_FILE} bytes: no .nic file is that large, check the input")
+    return DamagedFile(f"over {MAX_FILE} bytes, the most that is read of a pipe: save it as a file first")

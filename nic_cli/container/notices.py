@@ -15,7 +15,9 @@ def of_format(header: Header) -> str:
     return "format 0, which the release after 1.0 will not read: nic convert makes format 1 of it"
 
 
-def of_chunks(found: Sequence[Chunk]) -> str:
-    """Which chunks only a newer program would make something of; "" for none."""
+def of_contents(found: Sequence[Chunk], unread: Sequence[str] = ()) -> list[str]:
+    """Which chunks only a newer program would make something of. unread: names of what has another form."""
     kinds = ", ".join(chunk.kind.decode("ascii") for chunk in found if not chunks.is_known(chunk))
-    return f"left out: chunks that this version does not know ({kinds}): a newer nic may" if kinds else ""
+    said = [f"left out: chunks that this version does not know ({kinds}): a newer nic may"] if kinds else []
+    names = ", ".join(unread)
+    return [*said, f"left out: {names}, of a form that this version does not know"] if names else said

@@ -31,11 +31,20 @@ def pack_alpha(alpha: PixelArray) -> bytes:
     return packed.getvalue()
 
 
+def _check_kind(data: bytes, bit_depth: int) -> None:
+    """Raise DamagedFile unless this is a lossless WebP and nothing else, or a grey PNG of this depth."""
+    webp = data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8L" and bit_depth == 8
+    said = data[12:16], data[24:29]  # depth, colours, compression, filters, interlacing
+    if not webp and said != (b"IHDR", bytes((bit_depth, 0, 0, 0, 0))):
+        raise DamagedFile(f"alpha is no grey of {bit_depth} bit; fetch the file again")
+
+
 def unpack_alpha(data: bytes, width: int, height: int, bit_depth: int) -> PixelArray:
     """Return the alpha [height, width] in `data`, uint8 or uint16 as `bit_depth` (8 or 16) says.
 
     Raises DamagedFile, before anything is decoded where it can, unless `data` is exactly such a picture.
     """
+    _check_kind(data, bit_depth)
     try:
         image = open_image(io.BytesIO(data), _NAME, formats=("WEBP", "PNG"), most=width * height)
         modes = ("I;16",) if bit_depth == 16 else ("L", "RGB", "RGBX")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from nic_cli.container import file, layout
+from nic_cli.container import file, header, incoming, layout
 from nic_cli.errors import FormatError
 from nic_cli.jobs.files import outputs, streams
 from nic_cli.jobs.files.plan import Job
@@ -33,43 +33,45 @@ def convert(job: Job, run_options: RunOptions) -> Report | None:
     """
     in_place = job.target is not None and job.target == job.source
     exists = not in_place and not outputs.is_free(job, run_options)
-    if run_options.dry_run:
-        return outputs.planned(job)
-    console = run_options.console
-    if exists and job.target is not None and outputs.is_kept(job, lambda: _check(job), console):
+    if exists and job.target is not None and outputs.is_kept(job, lambda: _check(job), run_options.console):
         return None
-    container = file.unpack(streams.read_nic(job.source))
-    was = ".".join(map(str, container.header.version))
-    name = outputs.spoken(job.target, "standard output")
-    data = file.pack(container)
-    now = file.unpack(data)
-    if _said(now) != _said(container):
-        raise FormatError("what was written is not what was read: nothing is replaced, please report this")
-    needed = not in_place or container.header.version == layout.OLD
-    if needed:
-        _write(job, data, run_options, in_place=in_place)
-    version = ".".join(map(str, now.header.version))
+    with streams.opened(job.source) as given, incoming.spooled(given) as stream:
+        container = file.check(stream)
+        was = ".".join(map(str, container.header.version))
+        needed = not in_place or container.header.version == layout.OLD
+        if run_options.dry_run and needed:
+            return outputs.planned(job)
+        n_bytes = stream.seek(0, 2)
+        if needed:
+            n_bytes = _write(job, container, run_options, in_place=in_place)
+    name, version = outputs.spoken(job.target, "standard output"), ".".join(map(str, layout.VERSION))
     said = f"{name}  format {was} -> {version}" if needed else f"{name}  format {was} already"
-    record = Converted(outputs.named(job.source), outputs.named(job.target), was, version, len(data), needed)
-    return Report(said, record)
+    now = version if needed else was
+    return Report(
+        said, Converted(outputs.named(job.source), outputs.named(job.target), was, now, n_bytes, needed)
+    )
 
 
-def _write(job: Job, data: bytes, run_options: RunOptions, *, in_place: bool) -> None:
+def _write(job: Job, container: Container, run_options: RunOptions, *, in_place: bool) -> int:
+    """Write a checked file, a piece of it at a time, and give its bytes."""
     before = job.source.stat() if in_place and job.source is not None else None
-    with streams.output(job, preserve=run_options.preserve and not in_place) as stream:
-        stream.write(data)
+    pieces = file.pieces(container)
+    head = next(pieces)
+    if replace(header.unpack(head)[0].header, version=container.header.version) != container.header:
+        raise FormatError(
+            "what would be written is not what was read: nothing is replaced, please report this"
+        )
+    with streams.output(job, preserve=run_options.preserve and not in_place) as out:
+        out.write(head)
+        for piece in pieces:
+            out.write(piece)
+        n_bytes = out.tell()
     if before is not None and run_options.preserve and job.target is not None:
         os.utime(job.target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return n_bytes
 
 
 def _check(job: Job) -> None:
     """Raise what is wrong with an output that exists."""
-    file.unpack(streams.read_nic(job.target))
-
-
-def _said(container: Container) -> list[object]:
-    """All of a file but the version of its container."""
-    held = [(chunk.kind, bytes(chunk.data)) for chunk in container.chunks]
-    header = container.header
-    fields = [getattr(header, name) for name in header.__slots__ if name != "version"]
-    return [fields, held, list(container.tiles)]
+    with streams.opened(job.target) as given, incoming.spooled(given) as stream:
+        file.check(stream)

@@ -100,10 +100,10 @@ class Decoder:
         return container
 
     def _unpacked(self, job: Job) -> Container:
-        from nic_cli.container.file import unpack, unpack_lazily
+        from nic_cli.container.file import unpack_lazily
 
         if self.view.region is None or job.source is None or is_direct(job.source):
-            return unpack(streams.read_nic(job.source))
+            return streams.read_container(job.source)
         return unpack_lazily(job.source.open("rb"), owned=True)  # of which the tiles of a part are read
 
     def code(self, container: Container) -> Shown:
@@ -139,18 +139,15 @@ class Decoder:
         """Write the picture of a job."""
         started = time.monotonic()
         heard: list[str] = []  # what is lost on the way
-        if unknown := notices.of_chunks(shown.container.chunks):
-            heard.append(unknown)
-            console.warn(f"{outputs.spoken(job.target, 'standard output')}: {unknown}")
         if shown.rows:
             needs = self._needs(shown.container)
             n_bytes = memory.with_less_memory(
-                lambda divisor: self._written(job, shown.picture(divisor), console, heard),
+                lambda divisor: self._written(job, shown.picture(divisor), shown.container, console, heard),
                 console.warn,
                 needs,
             )
         else:
-            n_bytes = self._written(job, shown.picture(1), console, heard)
+            n_bytes = self._written(job, shown.picture(1), shown.container, console, heard)
         seconds = shown.seconds + time.monotonic() - started
         before = job.source.stat().st_size if job.source is not None else 0
         removed = self._removed(job, shown, heard, console)
@@ -174,7 +171,9 @@ class Decoder:
         bytes_a_pixel = header.channels * header.bit_depth // 8
         return memory.for_coding(*self.view.size(header), bytes_a_pixel, header.width * header.height)
 
-    def _written(self, job: Job, picture: Picture, console: Console, heard: list[str]) -> int:
+    def _written(
+        self, job: Job, picture: Picture, container: Container, console: Console, heard: list[str]
+    ) -> int:
         from nic_cli.image.writing import write
 
         name = outputs.spoken(job.target, "standard output")
@@ -183,6 +182,8 @@ class Decoder:
             heard.append(text)
             console.warn(f"{name}: {text}")
 
+        for line in notices.of_contents(container.chunks, picture.metadata.unread):
+            warn(line)
         if picture.metadata.lost:
             warn(f"left out of what is cut or scaled: {', '.join(picture.metadata.lost)}")
         with streams.output(job, preserve=self.run_options.preserve) as stream:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
-from nic_cli.container import file, notices
+from nic_cli.container import notices
 from nic_cli.jobs.files import outputs, streams
 from nic_cli.jobs.files.plan import Job
 from nic_cli.jobs.model_cache import Models
 from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.terminal.console import Console
-from nic_cli.types import Container
+from nic_cli.types import Container, Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class Verifier:
         self._payload = None
         if self._run_options.dry_run:
             return outputs.planned(job)
-        container = file.unpack(streams.read_nic(job.source))
+        container = streams.read_container(job.source)
         name = outputs.spoken(job.source, "standard input")
         if passing := notices.of_format(container.header):
             self._console.warn(f"{name}: {passing}")
         self._payload = f"{_payload_crc(container):08x}"
-        symbols = f"{self._symbols_crc(container):08x}"
+        symbols = f"{self._symbols_crc(container, name):08x}"
         record = Verified(outputs.named(job.source), True, self._payload, symbols)
         return Report(f"{name}: ok  symbols {symbols}", record)
 
@@ -63,12 +63,16 @@ class Verifier:
         """Make the JSON object of the file that just failed."""
         return Refused(name, False, self._payload, None, error, code)
 
-    def _symbols_crc(self, container: Container) -> int:
+    def _symbols_crc(self, container: Container, name: str) -> int:
         from nic_cli import codec
+
+        def said(metadata: Metadata) -> None:
+            for line in notices.of_contents(container.chunks, metadata.unread):
+                self._console.warn(f"{name}: {line}")
 
         model = self._models.for_decoding(container.header)
         with self._console.progress("tiles") as bar:
-            return codec.verify(container, model, progress=bar if self._alone else None)
+            return codec.verify(container, model, bar if self._alone else None, said)
 
 
 def _payload_crc(container: Container) -> int:

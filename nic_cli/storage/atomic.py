@@ -39,8 +39,7 @@ def replacing(path: Path, *, mode_from: Path | None = None, links: bool = True) 
         old = _status(target) if links or not path.is_symlink() else None
         if old is not None and not os.access(target, os.W_OK):
             raise PermissionError(0, "Permission denied")
-        mode = _mode(old, mode_from)
-        with _temporary(target, mode) as stream:
+        with _temporary(target, _mode(old, mode_from), old) as stream:
             yield stream
     except BrokenPipeError:
         raise
@@ -57,7 +56,7 @@ def put(path: Path, data: bytes | str, *, links: bool = True) -> None:
 
 
 @contextmanager
-def _temporary(target: Path, mode: int | None) -> Iterator[BinaryIO]:
+def _temporary(target: Path, mode: int | None, old: os.stat_result | None) -> Iterator[BinaryIO]:
     """Give a stream to a file beside `target`, moved over it at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
     ending = f".nic-{secrets.token_hex(4)}.tmp"
@@ -69,6 +68,9 @@ def _temporary(target: Path, mode: int | None) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, stream)
             stream.flush()
             os.fsync(stream.fileno())
+        if old is not None and hasattr(os, "chown"):
+            with contextlib.suppress(OSError):  # whoever may not give it away is its owner from here on
+                os.chown(temporary, old.st_uid, old.st_gid)
         if mode is not None:
             temporary.chmod(mode)
         temporary.replace(target)

@@ -114,7 +114,7 @@ def test_an_old_file_is_read_with_a_notice_and_unknown_chunks_with_another(nic, 
     Path("a.nic").write_bytes(aged(known))
     done = nic(command, "a.nic")
     assert done.code == 0 and "nic convert" in done.err and "format 0" in done.err
-    assert ("(tune)" in done.err) == (command == "decode")
+    assert done.err.count("(tune)") == 1
     Path("a.nic").write_bytes(known)
     assert "format 0" not in nic(command, "a.nic", *(["-f"] if command == "decode" else [])).err
 

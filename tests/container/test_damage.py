@@ -123,7 +123,8 @@ def test_unknown_ancillary_chunk_stays_in_what_is_written_again(size):
     first, second = unpack(data).chunks
     assert (first.kind, bytes(first.data), second) == (b"newC", unknown.data, known)
     assert pack(unpack(data)) == data
-    assert "(newC)" in notices.of_chunks((first, second)) and not notices.of_chunks((second,))
+    (said,) = notices.of_contents((first, second))
+    assert "(newC)" in said and not notices.of_contents((second,))
 
 
 def test_unknown_critical_chunk_is_refused():

@@ -4,7 +4,7 @@
     v1/refused/NAME.nic    is refused
     v1/models/NAME         what some of them were made by; the others by `models/iris`
     v1/files.tsv           SHA-256 of each file, and the CRC-32 over all its symbols
-    v1/refused.tsv         SHA-256 of each file, and why it is refused
+    v1/refused.tsv         SHA-256 of each file, who refuses it, all or readers of 1.0, and why
     v1/pixels.tsv          SHA-256 of the pixels by the second decoder, tests/reference, and by which weights
 
 Files and lines are added, never changed: `python -m tests.golden` writes those that are missing.
@@ -24,10 +24,10 @@ ROOT = HERE.parents[1]
 REFUSED = "refused"
 LISTS = {
     "files.tsv": ("file", "sha256", "model", "symbols"),
-    "refused.tsv": ("file", "sha256", "reason"),
+    "refused.tsv": ("file", "sha256", "by", "reason"),
     "pixels.tsv": ("file", "realism", "weights", "pixels"),
 }
-IMPORTED = {"imported"}
+IMPORTED = {"imported", "imported-with-notes"}
 """Files of models whose networks the format does not describe."""
 SHOWN = {"tiles": (0.0, 0.5, 0.75, 1.0), "several-sizes-of-tiles": (0.2,)}
 """Realisms that a file is also shown at, beside its own."""

@@ -9,6 +9,7 @@ import nic_cli
 from tests import reference
 from tests.golden import IMPORTED, LISTS, REFUSED, SHOWN, V1, digest, model_of, pixels_of, rows, weights_of
 from tests.golden.cases import FILES, MODELS
+from tests.golden.damage import OF_1_0
 from tests.golden.damage import REFUSED as WRONG
 from tests.reference import png
 
@@ -52,7 +53,7 @@ def main() -> None:
         if name not in listed:
             data = made()
             (V1 / REFUSED / f"{name}.nic").write_bytes(data)
-            append("refused.tsv", name, digest(data), why)
+            append("refused.tsv", name, digest(data), "1.0" if name in OF_1_0 else "all", why)
     seen = {(row["file"], row["realism"], row["weights"]) for row in rows("pixels.tsv")}
     for row in rows("files.tsv"):
         name, model = row["file"], row["model"]

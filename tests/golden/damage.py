@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
+from PIL import Image
 
 from nic_cli.container import file, layout
 from nic_cli.container.chunks import pack_chunk
@@ -122,6 +124,36 @@ def wrong_alpha() -> bytes:
     return file.pack(replace(container, chunks=other.chunks))
 
 
+def with_alpha_of(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """A file whose alpha is anything else."""
+
+    def made() -> bytes:
+        container = file.unpack(small())
+        return file.pack(replace(container, chunks=(Chunk(layout.ALPHA, make()),)))
+
+    return made
+
+
+def saved(array: np.ndarray, kind: str, **how: object) -> bytes:
+    """An array as a picture file."""
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, kind, **how)
+    return stream.getvalue()
+
+
+def deep(top: int) -> Callable[[], bytes]:
+    """A picture of 16 bits whose range ends there."""
+
+    def made() -> bytes:
+        container = file.unpack(packed(drawn(64, 64, 1, 65535), q=1.0))
+        chunk = Chunk(layout.RANGE, top.to_bytes(2, "little"))
+        return file.pack(replace(container, chunks=(chunk,)))
+
+    return made
+
+
+OF_1_0 = {"version-2", "unknown-flag", "unknown-critical-chunk"}
+"""What a later version may give a meaning."""
 RANGE = (4095).to_bytes(2, "little")
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "no byte"),
@@ -161,6 +193,20 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "chunk-checksum": (with_chunks([chunk(b"xtra")[:-1] + b"?"]), "a chunk's checksum is wrong"),
     "short-code-of-colours": (with_chunks([chunk(b"cicp", b"123")]), "a cicp of three bytes"),
     "range-of-8-bits": (with_chunks([chunk(b"RANG", RANGE)]), "a range in a picture of 8 bits"),
+    "range-of-254": (deep(254), "a range that ends under 255"),
+    "range-of-65535": (deep(65535), "a range that says nothing"),
+    "alpha-in-colours": (
+        with_alpha_of(lambda: saved(drawn(64, 64), "PNG")),
+        "alpha in a PNG that is not grey",
+    ),
+    "alpha-of-16-bits": (
+        with_alpha_of(lambda: saved(mask(64, 64, 65535), "PNG")),
+        "alpha of another depth than the picture",
+    ),
+    "lossy-alpha": (
+        with_alpha_of(lambda: saved(mask(64, 64), "WEBP", quality=90)),
+        "alpha in a lossy WebP",
+    ),
     "alpha-of-another-size": (wrong_alpha, "alpha of another size than the picture"),
     "payload-checksum": (lambda: small()[:-1] + bytes([small()[-1] ^ 1]), "a payload's checksum is wrong"),
     "symbol-checksum": (with_tile(lambda p: p, 1), "symbols other than were encoded"),

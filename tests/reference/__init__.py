@@ -39,9 +39,10 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarra
         whole[y : y + len(r), x : x + r.shape[1]] = latents(z, r, header.q, made, model)
     seed = crc32(b"".join(tile.symbols_crc.to_bytes(4, "little") for tile in header.tiles))
     values = picture(whole, header.q, made, shown, seed, model)[: header.height, : header.width]
+    values = np.clip(values + 0.5, 0, 1)
     values = values if header.rgb else values.mean(-1, keepdims=True)
     kind = np.uint16 if header.deep else np.uint8
-    pixels = np.rint(np.clip(values + 0.5, 0, 1) * np.iinfo(kind).max)
+    pixels = np.rint(values * np.iinfo(kind).max)
     if "RANG" in header.chunks:
         pixels = np.rint(pixels * int.from_bytes(header.chunks["RANG"], "little") / 65535)
     pixels = pixels.astype(kind)
@@ -51,6 +52,10 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> tuple[np.ndarra
 def alpha(header: Header) -> np.ndarray:
     """The alpha plane of a file that has one, [rows, columns]."""
     data, size = header.chunks["ALPH"], (header.height, header.width)
-    found = webp.plane(data, size[0] * size[1]) if data[:4] == b"RIFF" else png.read(data, size)[:, :, 0]
+    if data[:4] == b"RIFF":
+        check(data[8:16] == b"WEBPVP8L", "alpha in a WebP that is not simple and lossless")
+        found = webp.plane(data, size[0] * size[1])
+    else:
+        found = png.read(data, size).squeeze(-1) if png.planes(data) == 1 else np.empty(0)
     check(found.shape == size and found.itemsize == 1 + header.deep, "alpha of another size or depth")
     return found

@@ -9,6 +9,13 @@ import numpy as np
 from tests.reference.container import check
 
 TYPES = {"F16": "float16", "F32": "float32", "I32": "int32", "I8": "int8", "U8": "uint8"}
+KEYS = set("name kind latent hyper q_top q_anchors b_anchors scales skip context_depth".split())
+KEYS |= {"synthesis_coarse_depth", "synthesis_fine_depth"}
+MORE = set(
+    "version realism_rank noise scale scale_low scale_high context synthesis_coarse synthesis_fine".split()
+)
+MORE |= {f"analysis_{part}" for part in ("fine", "fine_depth", "coarse", "coarse_depth")}
+MORE |= {"hyper_coarse", "hyper_fine"}
 OF_ID = ("scales.", "tables.", "hyper_synthesis.", "context.", "gains.outward")
 
 
@@ -16,7 +23,13 @@ class Model:
     """Tensors by name, with the values of the configuration; raw: type, shape and bytes of each."""
 
     def __init__(self, config: dict, raw: dict[str, tuple[str, tuple[int, ...], bytes]]) -> None:
-        check(config["kind"] == "native", f"a model of kind {config['kind']}: this decoder knows native ones")
+        config = {"version": 1, "realism_rank": 0, "noise": 0} | config
+        version, lacking = config["version"], KEYS - config.keys()
+        check(config.get("kind") == "native", "a model of another kind than native")
+        check(type(version) is int and version == 1, f"a model folder of version {version}")
+        check(
+            not lacking and config.keys() <= KEYS | MORE, f"config.json lacks {lacking} or has unknown keys"
+        )
         self.config, self.tensors = config, {}
         digest = sha256(f"{config['q_top']} {config['scales']} {config['skip']}".encode())
         for name, (kind, shape, data) in sorted(raw.items()):

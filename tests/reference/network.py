@@ -51,13 +51,13 @@ def latents(z: np.ndarray, r: np.ndarray, q: int, made: float, model: Model) -> 
             x = block(model, f"{name}.blocks.{k}", x)
         out[i::2, j::2] += dense(model, f"{name}.tail", x)
         before.append(out[i::2, j::2].copy())
-    return out * np.exp(between(between(model["gains.outward"], 2 * made), at))
+    return out * np.exp(between(between(model["gains.outward"], (model.config["b_anchors"] - 1) * made), at))
 
 
 def updated(model: Model, name: str, update: str, share: float) -> np.ndarray:
     """A weight with a share of its update, a plain difference or a product."""
     weight, plain = model[name], update in model.tensors
-    if share <= 0 or not model.config.get("realism_rank"):
+    if share <= 0 or not model.config["realism_rank"]:
         return weight
     change = model[update] if plain else model[f"{update}.wide"] @ model[f"{update}.narrow"]
     return weight + share * change.reshape(weight.shape)
@@ -65,19 +65,20 @@ def updated(model: Model, name: str, update: str, share: float) -> np.ndarray:
 
 def picture(x: np.ndarray, q: int, made: float, shown: float, seed: int, model: Model) -> np.ndarray:
     """Latents [h, w, L] -> red, green and blue [16 h, 16 w, 3] around 0; made, shown: realisms."""
-    share = 2 * shown - 1
+    share, last = 2 * shown - 1, model.config["b_anchors"] - 1
 
     def blocks(name: str, h: np.ndarray) -> np.ndarray:
         for k in range(model.config[f"{name}_depth".replace(".", "_")]):
             at = f"{name}.{k}"
             parts = [updated(model, f"{at}.block.{part}", f"{at}.realism.{part}", share) for part in OF_BLOCK]
-            by_b = [between(between(model[f"{at}.{key}"], 2 * made), 2 * shown) for key in ("scale", "shift")]
+            anchors = [model[f"{at}.{key}"] for key in ("scale", "shift")]
+            by_b = [between(between(each, last * made), last * shown) for each in anchors]
             h = residual(h, parts, *by_b)
         return h
 
     h = blocks("synthesis.coarse", dense(model, "synthesis.stem", x))
     h = squares(dense(model, "synthesis.up", h), 2)
-    noisy = share > 0 and model.config.get("noise")
+    noisy = share > 0 and model.config["noise"]
     into, direct = added(h, q / 4096, share, seed, model) if noisy else (0, 0)
     h = blocks("synthesis.fine", h + into)
     tail = updated(model, "synthesis.tail.weight", "synthesis.tail.realism", share)

@@ -15,13 +15,13 @@ def mixed(x: np.ndarray) -> np.ndarray:
     return x ^ x >> 16
 
 
-def seeded(seed: int, height: int, width: int) -> np.ndarray:
-    """Noise of variance 1 for cells of 8x8 pixels, [height, width, 189]."""
+def signed(seed: int, height: int, width: int) -> np.ndarray:
+    """The bytes of cells of 8x8 pixels, [height, width, 189] i8."""
     rows, columns, words = (np.arange(n, dtype=np.uint32) for n in (height, width, 48))
     x = mixed(rows + np.uint32(seed))[:, None]
     x = mixed(x + columns * np.uint32(0x9E3779B1))[..., None]
     x = mixed(x + words * np.uint32(0x85EBCA77)).astype("<u4")
-    return (x.view(np.int8)[..., :189] + 0.5) / np.sqrt(65535 / 12)
+    return x.view(np.int8)[..., :189]
 
 
 def added(h: np.ndarray, q: float, share: float, seed: int, model: Model) -> tuple[np.ndarray, np.ndarray]:
@@ -30,5 +30,6 @@ def added(h: np.ndarray, q: float, share: float, seed: int, model: Model) -> tup
     x = leaky(dense(model, f"{name}.seen", h) + q * model[f"{name}.by_q"])
     t = dense(model, f"{name}.loudness", leaky(dense(model, f"{name}.deep", x)))
     loud = share**0.5 * LOUDEST * ((t + np.sqrt(t * t + 1)) / 2) ** 2
-    grain = seeded(seed, *h.shape[:2]) * np.repeat(loud, np.repeat(np.square(SIDES), BANDS), -1)
+    noise = (signed(seed, *h.shape[:2]) + 0.5) / np.sqrt(65535 / 12)  # of variance 1
+    grain = noise * np.repeat(loud, np.repeat(np.square(SIDES), BANDS), -1)
     return dense(model, f"{name}.into", grain), dense(model, f"{name}.direct", grain)

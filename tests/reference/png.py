@@ -25,6 +25,11 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
+def planes(data: bytes) -> int:
+    """How many planes a PNG seems to have, 0 for none that is known."""
+    return PLANES.get(data[25], 0) if len(data) > 25 else 0
+
+
 def read(data: bytes, size: tuple[int, int] | None = None) -> np.ndarray:
     """A file -> its pixels [rows, columns, planes], u8 or u16; size: the rows and columns it must have."""
     file, parts = Reader(data), {b"IDAT": b""}

@@ -9,6 +9,7 @@ import typer
 
 from nic_cli.cli import declaring, options
 from nic_cli.cli.declaring import COMMON, OUTPUT
+from nic_cli.cli.zoo.exporting import export_model
 from nic_cli.cli.zoo.importing import import_model
 from nic_cli.errors import ModelError, UsageError
 from nic_cli.jobs import model_reports, pull_report
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Manage models: embedded, on the hub, imported, and your own.")
 app.command("import")(import_model)
+app.command("export")(export_model)
 
 EXAMPLES = (
     ("nic models list", "what is here, and what can be had"),
@@ -32,6 +34,7 @@ EXAMPLES = (
     ("nic models import crdr crdr.pth.tar", "a checkpoint of its authors, from now on known as crdr"),
     ("nic models verify iris", "every byte, and the self-test"),
     ("nic models push run/model someone/model", "publishes a model folder in one commit"),
+    ("nic models export iris --onnx iris-onnx/", "graphs that ONNX Runtime and others run"),
 )
 
 Name = Annotated[

@@ -8,11 +8,13 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
+from nic_cli.errors import DamagedFile
 from nic_cli.image.ancillary import gain_map, left_behind, png_chunks, side_data, side_output, ultra_hdr
 from nic_cli.image.ancillary.gain_claims import without, without_claim
 from nic_cli.image.ancillary.left_behind import VIDEO
 from nic_cli.image.ancillary.side_data import SideData
 from nic_cli.image.ancillary.thumbnails import with_resolution_swapped, with_size, without_thumbnail
+from nic_cli.image.metadata import with_orientation
 from nic_cli.image.opening import Warn
 from nic_cli.types import Metadata, Picture
 
@@ -65,11 +67,23 @@ def gather(stream: BinaryIO, image: Image.Image, file_name: str, name: str, warn
     return Metadata(exif=exif, xmp=xmp, gain_map=found, origin=origin, lost=tuple(lost), **asdict(side))
 
 
-def check(said: Metadata) -> None:
-    """Raise DamagedFile where what a file says is not of the forms that are documented."""
-    side_output.check(side_of(said))
-    if said.gain_map:
-        gain_map.unpack(said.gain_map)
+def readable(said: Metadata) -> Metadata:
+    """What a `.nic` file says that is of a known form, upright as its pixels are; `unread` names the rest."""
+    gone: dict[str, Any] = {}
+    for field in ("gain_map", "resolution", "texts", "iptc", "geo"):
+        data = getattr(said, field)
+        try:
+            if field != "gain_map":
+                side_output.check(SideData(**{field: data}))
+            elif data:
+                gain_map.unpack(data)
+        except DamagedFile:
+            gone[field] = b""
+    try:
+        exif = with_orientation(said.exif, 1)
+    except (ValueError, struct.error):  # broken in a part that nobody else reads
+        exif = said.exif
+    return replace(said, exif=exif, **gone, unread=tuple(_TITLES[field] for field in gone))
 
 
 def upright(picture: Picture, orientation: int, name: str, warn: Warn) -> Picture:

@@ -15,11 +15,13 @@ from nic_cli.jobs.outcome import Report
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.limits import MAX_FILE
 from nic_cli.storage import manifest
+from nic_cli.storage.atomic import is_direct
 from nic_cli.storage.printable import printable
 from nic_cli.terminal import failures
 from nic_cli.terminal.console import Console
 
 NIC = ".nic"
+_UNUSED = ".nothing-is-written"  # a suffix that nobody has
 PICTURES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .mpo .webp .tif .tiff .bmp .gif .ppm .pgm .pbm .pnm .avif .qoi "
     ".heic .heif .hif .jxl".split()
@@ -57,19 +59,28 @@ def plan_reading(inputs: Sequence[str] | None, run_options: RunOptions) -> list[
     inputs = inputs or ()
     if STREAM in inputs and len(inputs) > 1:
         raise UsageError("standard input (-) stands alone; leave out the other inputs")
-    # One by one and with a suffix that nobody has: outputs, and so their collisions, do not matter here.
-    unused = ".nothing-is-written"
+    # One by one: outputs, and so their collisions, do not matter here.
     alone = [[given] for given in inputs] or [[]]
-    plans = [_plan(given, None, run_options, frozenset({NIC}), unused) for given in alone]
+    plans = [_plan(given, None, run_options, frozenset({NIC}), _UNUSED) for given in alone]
     return [Job(job.source, None) for jobs in plans for job in jobs]
 
 
 def plan_converting(inputs: Sequence[str] | None, output: str | None, run_options: RunOptions) -> list[Job]:
-    """Plan the way of `.nic` files to others, each to itself where no output is named. Raises UsageError."""
-    if output is not None or run_options.manifest is not None:
+    """Plan the way of `.nic` files to others, each to itself where no output is named. Raises UsageError.
+
+    What cannot be replaced, as /dev/stdin, goes to standard output.
+    """
+    if output is not None:
         return writable(_plan(inputs or (), output, run_options, frozenset({NIC}), NIC), run_options)
-    jobs = [Job(job.source, job.source) for job in plan_reading(inputs, run_options)]
-    return writable(jobs, run_options)
+    found = _plan(inputs or (), None, run_options, frozenset({NIC}), _UNUSED)
+    return writable([Job(job.source, _place(job)) for job in found], run_options)
+
+
+def _place(job: Job) -> Path | None:
+    """Where a file goes that is converted in place, unless a list names an output for it."""
+    if job.target is not None and job.target.suffix != _UNUSED:
+        return job.target
+    return None if job.source is None or is_direct(job.source) else job.source
 
 
 def _plan(

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from nic_cli.container import incoming
+from nic_cli.container import file, incoming
 from nic_cli.errors import UsageError
 from nic_cli.jobs.files.plan import Job
-from nic_cli.storage.atomic import copy_times, replacing
+from nic_cli.storage.atomic import copy_times, is_direct, replacing
 from nic_cli.terminal import console, failures
+from nic_cli.types import Container
 
 IN_MEMORY = 1 << 26  # bytes for standard output; more waits on the disk
 
@@ -31,6 +32,18 @@ def read_nic(source: Path | None) -> bytes:
     """Read a `.nic` file whole, as `incoming.read` does."""
     with opened(source) as stream:
         return incoming.read(stream)
+
+
+def read_container(source: Path | None) -> Container:
+    """Read a `.nic` file and check all but its symbols; of a large one no more is held than is asked for.
+
+    Raises as `file.unpack`.
+    """
+    if source is None or is_direct(source) or source.stat().st_size <= IN_MEMORY:
+        return file.unpack(read_nic(source))
+    with source.open("rb") as stream:
+        file.check(stream)
+    return file.unpack_lazily(source.open("rb"), owned=True)  # whose tiles are checked again
 
 
 @contextmanager
