@@ -170,13 +170,10 @@ export function sizeOfAlpha(data) {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const text = (from, to) => String.fromCharCode(...data.subarray(from, to));
   if (text(0, 4) === "RIFF") {
-    for (let at = 12; at + 13 <= data.length; at += 8 + view.getUint32(at + 4, true) + (data[at + 4] & 1)) {
-      if (text(at, at + 4) !== "VP8L") continue;
-      const bits = view.getUint32(at + 9, true);
-      check(data[at + 8] === 0x2f, "alpha is no lossless WebP");
-      return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1, bits: 8 };
-    }
-    throw new NicError("alpha is no lossless WebP");
+    const simple = data.length >= 25 && text(8, 16) === "WEBPVP8L" && data[20] === 0x2f;
+    check(simple, "alpha is in no simple lossless WebP");
+    const bits = view.getUint32(21, true);
+    return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1, bits: 8 };
   }
   const known = text(1, 4) === "PNG" && text(12, 16) === "IHDR" && data.length >= 33;
   check(known, "alpha is neither PNG nor WebP");

@@ -71,11 +71,11 @@ export class Painter {
   #add(sums, values, at, direct, from) {
     let total = 0;
     for (let c = 0; c < 3; c++) {
-      const value = values[at + c] + (direct ? direct[from + c] : 0);
+      const value = clamped(values[at + c] + (direct ? direct[from + c] : 0) + 0.5);
       total += value;
-      if (this.header.rgb) sums[c] += clamped(value + 0.5);
+      if (this.header.rgb) sums[c] += value;
     }
-    if (!this.header.rgb) sums[0] += clamped(total / 3 + 0.5);
+    if (!this.header.rgb) sums[0] += total / 3;
   }
 
   /** A value 0..1 as a level of the data. */
