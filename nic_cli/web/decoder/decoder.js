@@ -14,7 +14,6 @@ import { bytesOf, crc32 } from "./crc.js";
 import { check, NicError } from "./errors.js";
 import { Model } from "./model.js";
 import { Painter } from "./pixels.js";
-import { Synthesis } from "./synthesis.js";
 
 export { Model, NicError };
 
@@ -49,6 +48,7 @@ export class Picture {
       check(fits, "alpha of another size or depth than the picture");
     }
     Object.assign(this, { model, header, chunks });
+    model.kernels.release(null);
     this.#paid(payloads);
     const [rows, columns] = [header.rows.at(-1) / 16, header.columns.at(-1) / 16];
     /** [rows, columns, L] */
@@ -64,6 +64,12 @@ export class Picture {
     });
     /** CRC-32 over those of all tiles: it stands for the picture, and seeds its noise. */
     this.symbolsCRC = crc32(bytesOf(Uint32Array.from(header.tiles, (tile) => tile.symbolsCRC)));
+  }
+
+  /** Gives back what drawing takes; it can be drawn again. */
+  close() {
+    const { kernels } = this.model;
+    if (kernels.owner?.picture === this) kernels.release(null);
   }
 
   get width() {
@@ -159,9 +165,7 @@ export class Picture {
     const { kernels } = this.model;
     let stages = kernels.owner;
     if (!(stages instanceof Stages) || stages.picture !== this || stages.b !== b) {
-      kernels.owner = null;
       stages = new Stages(this, b);
-      kernels.owner = stages;
     }
     return stages.row(row);
   }
@@ -173,8 +177,7 @@ class Stages {
     Object.assign(this, { picture, b });
     const { model, header, latents, size: { rows, columns }, symbolsCRC: seed } = picture;
     const { kernels } = model;
-    model.synthesis ??= new Synthesis(model);
-    kernels.end = model.kept ??= kernels.end;
+    kernels.release(null);
     const channels = model.config.latent;
     const source = {
       height: rows,
@@ -191,6 +194,7 @@ class Stages {
     Object.assign(this, model.synthesis.stages(source, as));
     this.at = kernels.take(this.most * this.tail.pitch);
     this.first = this.next = 0;
+    kernels.owner = this;
   }
 
   row(row) {
