@@ -48,7 +48,7 @@ export class Picture {
       check(fits, "alpha of another size or depth than the picture");
     }
     Object.assign(this, { model, header, chunks });
-    model.kernels.release(null);
+    model.kernels.release();
     this.#paid(payloads);
     const [rows, columns] = [header.rows.at(-1) / 16, header.columns.at(-1) / 16];
     /** [rows, columns, L] */
@@ -69,7 +69,7 @@ export class Picture {
   /** Gives back what drawing takes; it can be drawn again. */
   close() {
     const { kernels } = this.model;
-    if (kernels.owner?.picture === this) kernels.release(null);
+    if (kernels.owner?.picture === this) kernels.release();
   }
 
   get width() {
@@ -177,7 +177,7 @@ class Stages {
     Object.assign(this, { picture, b });
     const { model, header, latents, size: { rows, columns }, symbolsCRC: seed } = picture;
     const { kernels } = model;
-    kernels.release(null);
+    kernels.release();
     const channels = model.config.latent;
     const source = {
       height: rows,

@@ -38,10 +38,10 @@ export class Kernels {
     this.kept = this.end;
   }
 
-  /** All that does not stay is given back, for somebody else to take. @param {object | null} owner */
-  release(owner) {
+  /** All that does not stay is given back, for somebody else to take. */
+  release() {
     this.end = this.kept;
-    this.owner = owner;
+    this.owner = null;
   }
 
   /**
