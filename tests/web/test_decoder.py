@@ -9,6 +9,7 @@ import subprocess
 from functools import cache
 from itertools import chain, pairwise
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -200,6 +201,15 @@ def test_imported_models_and_their_files_are_refused_with_a_reason():
         {"model": str(IRIS), "files": imported}, {"model": str(V1 / "models" / "qvrf"), "files": imported}
     )
     assert "made by model" in of_iris["files"][0]["refused"] and "native" in other["refused"]
+
+
+def test_a_model_is_known_by_name_and_id(tmp_path):
+    data = (V1 / "one-pixel.nic").read_bytes()
+    end = 10 + data[9]
+    front = data[:end].replace(b"iris", b"isis")
+    (tmp_path / "a.nic").write_bytes(front + crc32(front).to_bytes(4, "little") + data[end + 4 :])
+    (said,) = asked({"model": str(IRIS), "files": [{"file": str(tmp_path / "a.nic")}]})
+    assert said["files"][0]["refused"].startswith("made by model isis")
 
 
 @pytest.mark.parametrize("name", ["one-pixel", "least-rate"])

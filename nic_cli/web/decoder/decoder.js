@@ -14,7 +14,6 @@ import { bytesOf, crc32 } from "./crc.js";
 import { check, NicError } from "./errors.js";
 import { Model } from "./model.js";
 import { Painter } from "./pixels.js";
-import { Synthesis } from "./synthesis.js";
 
 export { Model, NicError };
 
@@ -40,8 +39,8 @@ export class Picture {
   constructor(data, model, progress) {
     const { header, chunks, payloads } = parse(data);
     const { latent, q_top: top } = model.config;
-    const made = `made by model ${header.model} ${header.modelId}`;
-    check(header.modelId === model.id, `${made}, this one is ${model.id}: another, or an imported one`);
+    const [made, held] = [`${header.model} ${header.modelId}`, `${model.config.name} ${model.id}`];
+    check(made === held, `made by model ${made}, this one is ${held}: another, or an imported one`);
     check(header.q <= 4096 * top, `q ${header.q / 4096} is over the model's ${top}`);
     if (chunks.has("ALPH")) {
       const { width, height, bits } = sizeOfAlpha(chunks.get("ALPH"));
@@ -49,6 +48,8 @@ export class Picture {
       check(fits, "alpha of another size or depth than the picture");
     }
     Object.assign(this, { model, header, chunks });
+    model.kernels.release();
+    this.#paid(payloads);
     const [rows, columns] = [header.rows.at(-1) / 16, header.columns.at(-1) / 16];
     /** [rows, columns, L] */
     this.latents = new Float32Array(rows * columns * latent);
@@ -63,6 +64,12 @@ export class Picture {
     });
     /** CRC-32 over those of all tiles: it stands for the picture, and seeds its noise. */
     this.symbolsCRC = crc32(bytesOf(Uint32Array.from(header.tiles, (tile) => tile.symbolsCRC)));
+  }
+
+  /** Gives back what drawing takes; it can be drawn again. */
+  close() {
+    const { kernels } = this.model;
+    if (kernels.owner?.picture === this) kernels.release();
   }
 
   get width() {
@@ -83,17 +90,30 @@ export class Picture {
     return this.header.deep ? 16 : 8;
   }
 
+  /** The table of the first channel of z. */
+  #tablesOfZ() {
+    const { config, anchorStep: step } = this.model;
+    const anchor = Math.floor((this.header.q + Math.floor(step / 2)) / step);
+    return config.scales + config.hyper * Math.min(anchor, config.q_anchors - 1);
+  }
+
+  /** Nothing is made for a tile before the bytes that pay for it are there. */
+  #paid(payloads) {
+    const first = this.#tablesOfZ();
+    const tables = this.model.cumulated.slice(first, first + this.model.config.hyper);
+    const bits = tables.reduce((sum, table) => sum + cheapest(table), 0);
+    this.header.tiles.forEach(({ height, width }, i) => {
+      const enough = 8 * payloads[i].length + 64 >= (0.99 * bits * height * width) / 4096;
+      check(enough, `tile ${i}: its payload is shorter than its cheapest symbols`);
+    });
+  }
+
   /** The symbols z and r of a tile. */
   #symbols(tile, payload) {
-    const { config, anchorStep: step, cumulated, scaleNetwork } = this.model;
+    const { config, scaleNetwork } = this.model;
     const { q } = this.header;
-    const anchor = Math.min(Math.floor((q + Math.floor(step / 2)) / step), config.q_anchors - 1);
-    const first = config.scales + config.hyper * anchor;
+    const first = this.#tablesOfZ();
     const [height, width] = [tile.height / 64, tile.width / 64];
-    let bits = 0;
-    for (let c = 0; c < config.hyper; c++) bits += cheapest(cumulated[first + c]);
-    const enough = 8 * payload.length + 64 >= 0.99 * bits * height * width;
-    check(enough, "a payload is shorter than its tile's cheapest symbols");
     const coder = new Decoder(payload);
     const tables = new Uint16Array(height * width * config.hyper).map((_, i) => first + (i % config.hyper));
     const z = coder.part(tables, 0, this.model);
@@ -145,9 +165,7 @@ export class Picture {
     const { kernels } = this.model;
     let stages = kernels.owner;
     if (!(stages instanceof Stages) || stages.picture !== this || stages.b !== b) {
-      kernels.owner = null;
       stages = new Stages(this, b);
-      kernels.owner = stages;
     }
     return stages.row(row);
   }
@@ -159,8 +177,7 @@ class Stages {
     Object.assign(this, { picture, b });
     const { model, header, latents, size: { rows, columns }, symbolsCRC: seed } = picture;
     const { kernels } = model;
-    model.synthesis ??= new Synthesis(model);
-    kernels.end = model.kept ??= kernels.end;
+    kernels.release();
     const channels = model.config.latent;
     const source = {
       height: rows,
@@ -177,6 +194,7 @@ class Stages {
     Object.assign(this, model.synthesis.stages(source, as));
     this.at = kernels.take(this.most * this.tail.pitch);
     this.first = this.next = 0;
+    kernels.owner = this;
   }
 
   row(row) {

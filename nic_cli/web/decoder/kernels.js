@@ -30,6 +30,18 @@ export class Kernels {
     }
     this.#look();
     this.zeros = this.take(4 * 65536); // a bias of nothing, of as many outputs as a layer can have
+    this.keep();
+  }
+
+  /** What was taken up to now stays. */
+  keep() {
+    this.kept = this.end;
+  }
+
+  /** All that does not stay is given back, for somebody else to take. */
+  release() {
+    this.end = this.kept;
+    this.owner = null;
   }
 
   /**

@@ -5,6 +5,7 @@ import { check, NicError } from "./errors.js";
 import { Kernels } from "./kernels.js";
 import { Latents } from "./network.js";
 import { Scales } from "./scales.js";
+import { Synthesis } from "./synthesis.js";
 import { Weights } from "./weights.js";
 
 /** Of each type its name in torch and its bytes. */
@@ -24,7 +25,7 @@ const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
   return sign * (exponent ? (1 + part / 1024) * 2 ** (exponent - 15) : part * 2 ** -24);
 });
 
-/** Tensors by name, tables, and the networks that turn symbols into latents. */
+/** Tensors by name, tables, and the networks that turn symbols into latents, and these into pixels. */
 export class Model {
   /**
    * Reads a model's two files; throws NicError where they are not what they must be.
@@ -40,6 +41,8 @@ export class Model {
     model.weights = new Weights(model.kernels, model);
     model.scaleNetwork = new Scales(model);
     model.network = new Latents(model);
+    model.synthesis = new Synthesis(model);
+    model.kernels.keep();
     return model;
   }
 
@@ -140,7 +143,7 @@ function readTensors(data) {
  * @returns {Promise<string>} in hexadecimal digits
  */
 async function idOf(config, configText, tensors) {
-  const written = /"q_top"\s*:\s*([^,\s}]+)/.exec(configText)[1]; // as Python prints it: 6 or 6.0
+  const written = /"q_top"\s*:\s*([^,\s}]+)/.exec(configText)?.[1] ?? ""; // as Python prints it: 6 or 6.0
   const top = String(config.q_top) + (/[.eE]/.test(written) && Number.isInteger(config.q_top) ? ".0" : "");
   const encoder = new TextEncoder();
   const parts = [encoder.encode(`${top} ${config.scales} ${config.skip}`)];

@@ -48,7 +48,6 @@ export class Latents {
     const { kernels } = this.model;
     const at = q / this.model.anchorStep;
     const mark = kernels.end;
-    kernels.owner = this;
     const features = this.#features(z, height, width, at);
     const gains = this.#gains(made, at);
     const phases = PHASES.map(([i, j]) => this.#residuals(r, height, width, i, j));

@@ -53,7 +53,6 @@ export class Scales {
   tables(z, height, width, q) {
     const { kernels, config } = this.model;
     const mark = kernels.end;
-    kernels.owner = this;
     const bias = this.#bias(q);
     let h = new Grid(kernels, height, width, config.hyper).fill(z, config.hyper);
     h = h.spread(this.entry.layer, (at, half, count, channels) => {

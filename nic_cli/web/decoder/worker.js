@@ -3,7 +3,7 @@
  *
  * A message is {id, ask, ...}, its answer {id, found} or {id, failed: a line}, after {id, done: share} maybe:
  *
- *     model    config, weights, plain   -> id, of the model; one is held, and kept as long as the worker
+ *     model    config, weights, plain   -> id, of the model, the only one; simd: whether by WebAssembly
  *     open     data                     -> picture (a number), width, height, channels, bitDepth, header,
  *                                          chunks
  *     draw     picture, b, scale, top, rows, deep -> width, height, data
@@ -27,7 +27,7 @@ const pause = () => new Promise((resume) => setTimeout(resume));
 const ANSWERS = {
   async model({ config, weights, plain = false }) {
     model = await Model.open(config, weights, { plain });
-    return { found: { id: model.id } };
+    return { found: { id: model.id, simd: model.kernels.simd } };
   },
 
   async open({ data }, done) {
@@ -62,7 +62,9 @@ const ANSWERS = {
   },
 
   async close({ picture }) {
-    held(picture).slider = null;
+    const entry = held(picture);
+    entry.slider = null;
+    entry.picture.close();
     open.delete(picture);
     return { found: null };
   },

@@ -1,0 +1,38 @@
+// node speed.mjs MODEL_FOLDER FILE [TIMES]: where the time goes from a file's bytes to its first picture.
+import { readFileSync } from "node:fs";
+import { Model, Picture } from "../../nic_cli/web/decoder/decoder.js";
+import { Slider } from "../../nic_cli/web/decoder/slider.js";
+
+const [folder, file, times = "3"] = process.argv.slice(2);
+const text = readFileSync(`${folder}/config.json`, "utf8");
+const weights = new Uint8Array(readFileSync(`${folder}/model.safetensors`)).buffer;
+const data = new Uint8Array(readFileSync(file));
+
+let [clock, used] = [performance.now(), process.cpuUsage()];
+function lap() {
+  const { user, system } = process.cpuUsage(used);
+  const seconds = { wall: (performance.now() - clock) / 1e3, cpu: (user + system) / 1e6 };
+  [clock, used] = [performance.now(), process.cpuUsage()];
+  return seconds;
+}
+
+const said = { model: [], open: [], draw: [], again: [] };
+for (let i = 0; i < Number(times); i++) {
+  lap();
+  const model = await Model.open(text, weights);
+  said.model.push(lap());
+  const picture = await Picture.open(data, model);
+  said.open.push(lap());
+  picture.draw();
+  said.draw.push(lap());
+  picture.draw({ b: 0.9 });
+  said.again.push(lap());
+  if (i + 1 < Number(times)) continue;
+  const slider = new Slider(picture);
+  for (const _ of slider.prepare());
+  said.slider = [lap()];
+  slider.draw(0.3);
+  said.mix = [lap()];
+  said.memory = process.memoryUsage().rss / 2 ** 20;
+}
+console.log(JSON.stringify(said));
