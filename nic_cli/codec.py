@@ -26,17 +26,7 @@ from nic_cli.tile_coding import Kept, code, parse, readable
 from nic_cli.tiles import latent_plane, strips
 from nic_cli.tiles.grid import HYPER, LARGEST, LATENT, Grid, Placed, extended
 from nic_cli.tiles.strips import Progress
-from nic_cli.types import (
-    Chunk,
-    Container,
-    Header,
-    Metadata,
-    Origin,
-    Picture,
-    PixelArray,
-    Region,
-    TileStream,
-)
+from nic_cli.types import Chunk, Container, Header, Metadata, Origin, Picture, PixelArray, Region, TileStream
 
 if TYPE_CHECKING:
     from nic_cli.zoo.load import Model
@@ -158,9 +148,9 @@ def verify(
     progress: Progress | None = None,
     beside: Callable[[Metadata], None] = lambda _: None,
 ) -> int:
-    """CRC-32 over the symbols' CRC-32s of all tiles, each checked, as are chunks; raises as `decode` does.
+    """CRC-32 over the symbols' CRC-32s of all tiles, each checked, as are chunks, which `beside` is given.
 
-    beside: is given what stands beside the tiles.
+    Raises as `decode` does.
     """
     grid = readable(container, model)
     placed = enumerate(chain.from_iterable(grid.rows()))

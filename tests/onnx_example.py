@@ -66,9 +66,10 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> np.ndarray:
     shown = made if b is None else np.float32([b])
     pixels = run("synthesis", latents=latents, q=q, b_made=made, b_shown=shown, noise=noise)[0]
     pixels = pixels[: header.height, : header.width]
+    pixels = np.clip(pixels, 0, 1)
     pixels = pixels if header.rgb else pixels.mean(-1, keepdims=True)
     kind = np.uint16 if header.deep else np.uint8
-    return np.rint(np.clip(pixels, 0, 1) * np.iinfo(kind).max).astype(kind)
+    return np.rint(pixels * np.iinfo(kind).max).astype(kind)
 
 
 if __name__ == "__main__":

@@ -95,9 +95,10 @@ class Decoder:
         if not affords(8 * _WORD_BYTES * words + state.bit_length(), float(counts @ self._tables.least)):
             raise DamagedFile("a tile ends before its symbols: fetch the file again")
         groups = group(index, counts, self._tables)
-        values = np.zeros(indices.size, np.int32)
         with _guarded(DamagedFile, _BAD_TILE):
-            values[groups.order] = self._take_symbols(groups)
+            symbols = self._take_symbols(groups)
+        values = np.zeros(indices.size, np.int32)  # only now: of a damaged tile there are none
+        values[groups.order] = symbols
         return values.reshape(indices.shape)
 
     def finish(self) -> None:

@@ -46,7 +46,9 @@ def group(index: Indices, counts: NDArray[np.intp], tables: Tables) -> Groups:
     blocks = range(0, index.size, BLOCK)
     parts = [np.flatnonzero(tables.coded.take(index[at : at + BLOCK])) + at for at in blocks]
     places = np.concatenate(parts) if parts else np.empty(0, np.intp)
-    order = places[np.argsort(index[places], kind="stable")]  # a counting sort at 8 or 16 bits
+    del parts  # of millions, each of these arrays counts
+    order = np.argsort(index[places], kind="stable")  # a counting sort at 8 or 16 bits
+    np.take(places, order, out=order, mode="clip")
     counts = np.where(tables.coded, counts, 0)
     ends = np.cumsum(counts)
     spans = tuple((int(i), int(ends[i] - counts[i]), int(ends[i])) for i in np.flatnonzero(counts))

@@ -28,7 +28,7 @@ header = unpack(Path("photo.nic").read_bytes()).header
 model = types.SimpleNamespace(name=header.model, id=header.model_id)
 sys.modules["nic_cli.zoo.load"].load = lambda name, device, warn=None: model
 sys.modules["nic_cli.codec"].stream = lambda *given, **options: None
-said = types.SimpleNamespace(lost=())
+said = types.SimpleNamespace(lost=(), unread=())
 sys.modules["nic_cli.codec"].held = lambda picture: types.SimpleNamespace(metadata=said)
 def write(picture, stream, format, warn):
     stream.write(b"half a picture")

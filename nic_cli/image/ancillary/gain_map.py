@@ -1,16 +1,7 @@
 """An HDR gain map: what it says, and its chunk in a `.nic` file.
 
 A gain map is a small picture that tells, for each place, by how much an HDR display may brighten the picture
-it comes with: 2 ** (min + (max - min) * (value / 255) ** (1 / gamma)) in linear light. Its chunk:
-
-    version   1 byte, 1                      orientation  1 byte, EXIF's 1..8, how the pixels are stored
-    flags     1 byte, see `_Flag`            width, height  2 bytes each, of the pixels as stored
-    numbers   32-bit floats, if flagged: base and alternate headroom; min, max, gamma, offset_sdr and
-              offset_hdr of one channel, or of three one after the other
-    XMP, ICC  a length of 2 bytes and deflated data, for each
-    pixels    the rest: a lossy WebP without anything else in it
-
-All integers and floats are big-endian.
+it comes with. nic(5) has the form of its chunk. All integers and floats are big-endian.
 """
 
 from __future__ import annotations

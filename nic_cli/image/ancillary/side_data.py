@@ -1,15 +1,8 @@
 """What a file says beside pixels, ICC, EXIF and XMP: its resolution, texts, IPTC, place on the globe.
 
-Read from the file itself, since Pillow makes up a resolution and mixes texts with all else. The chunks:
-
-resolution  u8 unit: 0 none (the shape of pixels alone), 1 inch, 2 centimetre, 3 metre; then pixels a unit,
-            across and down, each a u32 numerator and a u32 denominator above 0, or one for both
-texts       u8 0, or 1 where the rest is packed by zlib; then for each text u8 length of its keyword, at least
-            1, that in UTF-8, u32 length, and it in UTF-8. Comments of JPEG and GIF have the keyword Comment
-iptc        data sets of IPTC-IIM as they come: 1C, u8 record, u8 number, u16 length, value; the next
-geo         a little-endian TIFF structure of one directory, with no tags but those of GEO_KINDS
-
-Numbers are big-endian but in geo, and each is at most 1 MiB, the texts also when unpacked.
+Read from the file itself, since Pillow makes up a resolution and mixes texts with all else. The chunks are in
+the forms that nic(5) tells of; each is at most 1 MiB, the texts also when unpacked. Comments of JPEG and GIF
+have the keyword Comment.
 """
 
 from __future__ import annotations

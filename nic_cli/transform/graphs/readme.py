@@ -47,7 +47,7 @@ For each tile, from its payload: `z`, by the tables {scales} + {hyper} a + c (c:
 `scales`; the residuals r by these tables, 0 where the table is under {skip}; `hyper_synthesis`. Then for
 the phases k = 0 to 3, which are the positions (0,0), (1,1), (0,1) and (1,0) of each 2x2 cell: `context_k`
 of all features of the tile, and latents = means + r at these positions. The latents of all tiles side by
-side go into `synthesis`. Of its pixels a grey picture is the mean of three; clamp them to 0..1, multiply by
+side go into `synthesis`. Clamp its pixels to 0..1; of grey pictures take the mean of the three; multiply by
 255 or 65535, round half to even, cut off what was extended. Pixels depend on {reach} latents to each side: a
 large picture may be made in parts that overlap by so many.
 
