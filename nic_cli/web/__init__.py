@@ -1,1 +1,1 @@
-"""A `.nic` in any browser: a decoder in JavaScript and WebAssembly, an element for pages, and a site of its own."""
+"""A `.nic` in any browser: a decoder in JavaScript and WebAssembly, an element for pages, a site."""

@@ -1,10 +1,11 @@
-"""The work of `nic web`: a folder of plain files that any server can serve, and that asks nobody else for anything."""
+"""The work of `nic web`: a folder of plain files that any server can serve, and that asks nobody else."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from nic_cli.errors import ModelError, NicError, OutputExists
@@ -12,7 +13,7 @@ from nic_cli.storage.atomic import put
 from nic_cli.storage.folders import replacing_folder
 from nic_cli.storage.printable import printable
 from nic_cli.zoo.load import folder_of
-from nic_cli.zoo.model_folder import read_folder
+from nic_cli.zoo.model_folder import Parts, read_folder
 from nic_cli.zoo.registry import CONFIG, WEIGHTS
 
 HERE = Path(__file__).parent
@@ -43,12 +44,13 @@ def write(folder: Path, models: Sequence[str], *, force: bool) -> Site:
         raise OutputExists(
             f"{printable(folder)}: holds other files; name an empty folder, or add them with -f"
         )
+    checked = [_checked(name) for name in models]
     with replacing_folder(folder) as beside:
         for path in (*sorted((HERE / PAGE).iterdir()), *(HERE.parent / "view" / name for name in SHARED)):
             _copy(path, beside)
         for path in sorted((HERE / DECODER).iterdir()):
             _copy(path, beside / DECODER)
-        listed = [_model(name, beside / MODELS) for name in models]
+        listed = [_model(source, parts, beside / MODELS) for source, parts in checked]
         put(beside / LIST, json.dumps(listed, indent=2) + "\n")
         size = sum(path.stat().st_size for path in beside.rglob("*") if path.is_file())
     return Site(str(folder), size, tuple(str(model["name"]) for model in listed))
@@ -59,16 +61,19 @@ def _copy(path: Path, folder: Path) -> None:
         put(folder / path.name, path.read_bytes())
 
 
-def _model(name: str, models: Path) -> dict[str, object]:
-    """Copy a native model, whose files were checked, and say what it is."""
-    from hashlib import sha256
-
+def _checked(name: str) -> tuple[Path, Parts]:
+    """The folder of a native model, and what was read of it."""
     source = folder_of(name)
     parts = read_folder(source)
-    if parts.config.kind != "native":
+    if not isinstance(parts, Parts):
         raise ModelError(
-            f"{name}: {parts.config.kind} was imported: browsers decode files of native models only"
+            f"{name}: {parts.config.kind} was imported: browsers show files of native models only"
         )
+    return source, parts
+
+
+def _model(source: Path, parts: Parts, models: Path) -> dict[str, object]:
+    """Copy a model, and say what it is."""
     place = models / parts.config.name
     hashes = {}
     for file in (CONFIG, WEIGHTS):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from nic_cli import web
 from tests.cli.conftest import clean_place, load_once, nic
 
 __all__ = ["clean_place", "load_once", "nic"]
@@ -41,7 +44,13 @@ def test_it_is_small_but_for_its_weights_and_all_its_parts_are_there(site):
         for name in re.findall(
             r"(?:from|import|src=|href=|@import|new URL\()\s*[\"']([^\"'#?]+)[\"']", path.read_text()
         ):
-            if "." in name and "models" not in name and not name.startswith("?") and name != ".":
+            if (
+                "." in name
+                and "models" not in name
+                and not name.startswith("?")
+                and name != "."
+                and ".nic" not in name
+            ):
                 assert (path.parent / name).is_file(), f"{path}: {name}"
 
 
@@ -71,3 +80,20 @@ def test_what_cannot_be_is_refused_in_a_line(nic, clean_place):
         done = nic("web", *arguments)
         assert done.code == code and done.err.count("\n") == 1
     assert not Path("site").exists()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node: apt-get install nodejs")
+def test_pages_without_a_hash_of_the_browser_have_one():
+    """SHA-256 in JavaScript, at all lengths around those of its blocks."""
+    script = Path(web.__file__).parent / "decoder" / "sha256.js"
+    lengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000]
+    code = (
+        f"const {{ plain }} = await import({script.as_uri()!r});"
+        f"for (const n of {lengths}) "
+        "console.log(Buffer.from(plain(Uint8Array.from({length: n}, (_, i) => 7 * i + n))).toString('hex'))"
+    )
+    said = subprocess.run(
+        ["node", "--input-type=module", "-e", code], capture_output=True, text=True, check=True
+    )
+    wanted = [sha256(bytes((7 * i + n) % 256 for i in range(n))).hexdigest() for n in lengths]
+    assert said.stdout.split() == wanted

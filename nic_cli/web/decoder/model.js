@@ -5,6 +5,7 @@ import { check, NicError } from "./errors.js";
 import { Kernels } from "./kernels.js";
 import { Latents } from "./network.js";
 import { Scales } from "./scales.js";
+import { sha256 } from "./sha256.js";
 import { Synthesis } from "./synthesis.js";
 import { Weights } from "./weights.js";
 
@@ -153,6 +154,6 @@ async function idOf(config, configText, tensors) {
     const tuple = shape.length === 1 ? `(${shape},)` : `(${shape.join(", ")})`;
     parts.push(encoder.encode(`${name} torch.${TYPES[kind][0]} ${tuple}`), bytes);
   }
-  const digest = await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer());
-  return hexadecimal(new Uint8Array(digest, 0, 8));
+  const digest = await sha256(new Uint8Array(await new Blob(parts).arrayBuffer()));
+  return hexadecimal(digest.subarray(0, 8));
 }

@@ -66,7 +66,7 @@ picture.addEventListener("load", ({ detail: said }) => {
   const file = held[Number(files.value)];
   rows({
     Picture: `${said.width} × ${said.height}, ${said.channels === 1 ? "grey" : "RGB"}, ${said.bitDepth} bit${said.alpha ? ", alpha" : ""}`,
-    Size: `${file.size.toLocaleString("en")} bytes, ${((8 * file.size) / said.width / said.height).toFixed(3)} bits per pixel`,
+    Size: file ? `${file.size.toLocaleString("en")} bytes, ${((8 * file.size) / said.width / said.height).toFixed(3)} bits per pixel` : "",
     Quality: `q ${Number(said.q.toFixed(4))}`,
     Realism: `b ${Number(said.b.toFixed(4))}`,
     Model: `${said.model} (id ${said.modelId})`,
@@ -80,7 +80,7 @@ picture.addEventListener("draw", ({ detail }) => {
 });
 picture.addEventListener("error", ({ detail }) => {
   const error = document.getElementById("error");
-  error.textContent = `${held[Number(files.value)].name}: ${detail.message}`;
+  error.textContent = `${picture.getAttribute("alt") ?? "the file"}: ${detail.message}`;
   error.hidden = false;
   status.textContent = "";
   picture.hidden = true;
@@ -101,7 +101,7 @@ document.getElementById("told").addEventListener("click", ({ currentTarget: butt
 document.getElementById("save").addEventListener("click", async () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await picture.toBlob());
-  link.download = held[Number(files.value)].name.replace(/(\.nic)?$/i, ".png");
+  link.download = picture.getAttribute("alt").replace(/(\.nic)?$/i, ".png");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 });

@@ -1,11 +1,15 @@
 /**
  * The models beside the page: found by name and id, fetched once, kept by the browser under their SHA-256.
  *
- * What comes is checked against the list before it is used or kept. Where the page is not served securely the
- * browser keeps nothing and has no SHA-256 of its own; then the model's id, which the decoder checks, is all.
+ * What comes is checked against the list before it is used or kept. Of pages that come by plain http from another
+ * machine browsers keep nothing: these fetch the weights anew.
  */
 
+import { hexadecimal } from "./decoder/container.js";
+import { sha256 as hash } from "./decoder/sha256.js";
+
 const KEPT = "nic-models";
+const sum = async (data) => hexadecimal(await hash(new Uint8Array(data)));
 const lists = new Map();
 
 /**
@@ -46,8 +50,7 @@ async function file_of(place, name, { bytes, sha256 }, told = () => {}) {
     await cache.delete(key); // cut by whatever
   }
   const data = await read(await fetched(new URL(key)), bytes, told);
-  const found = await sum(data);
-  if (data.byteLength !== bytes || (found && found !== sha256)) {
+  if (data.byteLength !== bytes || (await sum(data)) !== sha256) {
     throw new Error(`${name}: not the file that the site was written with; write the site anew`);
   }
   await cache?.put(key, new Response(data)).catch(() => {}); // no room: fetched again next time
@@ -91,8 +94,3 @@ async function read(answer, bytes, told) {
   }
 }
 
-async function sum(data) {
-  if (!globalThis.crypto?.subtle) return "";
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
