@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from nic_cli import bounded
 from nic_cli.errors import ModelError, NicError, OutputExists
 from nic_cli.storage.atomic import put
 from nic_cli.storage.folders import replacing_folder
 from nic_cli.storage.printable import printable
 from nic_cli.zoo.load import folder_of
+from nic_cli.zoo.model_files import read_files
 from nic_cli.zoo.model_folder import Parts, read_folder
 from nic_cli.zoo.registry import CONFIG, WEIGHTS
 
@@ -23,6 +25,7 @@ SHARED = ("view.css", "icon.svg")
 """Looks of the page of `nic view`."""
 LIST = "models.json"
 """Names, ids, sizes and hashes of the models beside it: what the page looks files up in."""
+MOST = 1 << 20  # bytes of a file of its own
 MARK = "nic-image.js"
 """What a folder holds that such a site was written to."""
 
@@ -58,7 +61,8 @@ def write(folder: Path, models: Sequence[str], *, force: bool) -> Site:
 
 def _copy(path: Path, folder: Path) -> None:
     if path.suffix in SUFFIXES:
-        put(folder / path.name, path.read_bytes())
+        with path.open("rb") as stream:
+            put(folder / path.name, bounded.read(stream, MOST))
 
 
 def _checked(name: str) -> tuple[Path, Parts]:
@@ -76,8 +80,7 @@ def _model(source: Path, parts: Parts, models: Path) -> dict[str, object]:
     """Copy a model, and say what it is."""
     place = models / parts.config.name
     hashes = {}
-    for file in (CONFIG, WEIGHTS):
-        data = (source / file).read_bytes()
+    for file, data in read_files(source, [CONFIG, WEIGHTS]).items():
         put(place / file, data)
         hashes[file] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
     return {"name": parts.config.name, "id": parts.id.hex(), "files": hashes}
