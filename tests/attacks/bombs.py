@@ -27,6 +27,7 @@ from nic_cli.container import file, layout
 from nic_cli.desktop import thumbnailer
 from nic_cli.image.reading import from_array
 from nic_cli.types import Chunk, Container, Header, TileStream
+from nic_cli.zoo import load as loading
 from nic_cli.zoo.load import Model, load
 
 SIDES = (
@@ -123,6 +124,8 @@ def _run() -> None:
     report, quiet = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     model = load(device="cpu")
+    # What any file takes: its 24 MB, read and freed for each, leave holes that hide or double the rest.
+    loading.load = lambda *_, **__: model  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder, os.fdopen(report, "w") as lines:
         place, path = Path(folder), Path(folder) / "bomb.nic"
         ways = entrances(place)
