@@ -95,6 +95,15 @@ def test_an_output_that_is_there_stays(nic, clean_place, known):
     assert "skipped" in nic("convert", "a.nic", "-o", "b.nic", "--skip-existing").err
 
 
+def test_a_folder_goes_on_where_it_stopped(nic, clean_place, picture):
+    """Files say what they were made of, which is no picture of another name here."""
+    nic("encode", picture, "-o", "in/a.nic")
+    Path("in/a.nic").write_bytes(aged(Path("in/a.nic").read_bytes()))
+    assert nic("convert", "-r", "in/", "-o", "out/").code == 0
+    assert "skipped, exists" in nic("convert", "-r", "in/", "-o", "out/", "--skip-existing").err
+    assert [path.name for path in Path("out").iterdir()] == ["a.nic"]
+
+
 def test_damage_is_refused_and_the_file_stays(nic, clean_place, known):
     wrong = damaged(aged(known))
     Path("a.nic").write_bytes(wrong)

@@ -191,7 +191,33 @@ def test_an_element_in_a_page_of_ones_own(page, address):
         "return !canvas.hidden && {width: canvas.width, role: one.getAttribute('role'), name: one.ariaLabel}",
     )
     assert said == {"width": 330, "role": "img", "name": "waves"}
-    assert page.run("return document.querySelectorAll('nic-image')[1].header === undefined")
+    missing = (
+        "const one = document.querySelectorAll('nic-image')[1];"
+        "const slot = one.shadowRoot.querySelector('slot');"
+    )
+    assert until(page, f"{missing} return !slot.hidden && slot.textContent") == "none"
+    assert page.run(f"{missing} return one.header === undefined")
+
+
+def test_the_dial_answers_at_once_when_it_was_prepared(page, address):
+    """A mix comes before the full picture; of elements that nobody turns there is none."""
+    shown(page, (V1 / "preview.nic").read_bytes())
+    script = """
+        const [done, element] = [arguments[0], document.getElementById("picture")];
+        const seen = [];
+        element.addEventListener("draw", function heard({ detail }) {
+          seen.push(detail.full);
+          if (!detail.full) return;
+          element.removeEventListener("draw", heard);
+          if (seen.length > 1) return done(seen);
+          element.addEventListener("draw", heard);
+          turn();
+        });
+        let b = 0.1;
+        const turn = () => setTimeout(() => (element.b = b += 0.05), 2500);
+        turn();
+    """
+    assert page.driver.execute_async_script(script)[-2:] == [False, True]
 
 
 def test_all_of_it_works_by_keys_and_has_a_name(page, address):

@@ -91,7 +91,8 @@ def _plan(
     suffix_out: str,
     also_out: frozenset[str] = frozenset(),
 ) -> list[Job]:
-    held_by = originals.name_in if run_options.skip_existing and suffix_out == NIC else None
+    grows = run_options.skip_existing and suffix_out == NIC and NIC not in suffix_in  # of nic encode
+    held_by = originals.name_in if grows else None
     if run_options.manifest is None:
         return plan(
             inputs,

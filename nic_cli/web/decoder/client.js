@@ -102,7 +102,15 @@ class RemotePicture {
    * @param {(band: {top: number, width: number, height: number, data: Uint8ClampedArray}) => void} band
    * @param {AbortSignal} [signal] ends it after the bands that are under way
    */
-  async show({ b, scale = 1 }, band, signal) {
+  show(wanted, band, signal) {
+    const [{ remote }] = this.places; // pictures that take turns by bands would each begin anew
+    const turn = (remote.last ?? Promise.resolve()).then(() => this.#shown(wanted, band, signal));
+    remote.last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #shown({ b, scale = 1 }, band, signal) {
+    if (signal?.aborted) return;
     const height = Math.ceil(this.height / scale);
     const part = BAND * Math.ceil(height / BAND / this.places.length);
     const drawn = async ({ remote, picture }, i) => {

@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4), by the browser where it has one: pages that come by plain http from another machine
- * have none.
+ * SHA-256 (FIPS 180-4), by the browser where it has one: pages that come by plain http from another
+ * machine have none.
  */
 
 const PRIMES = primes(64);
@@ -44,7 +44,8 @@ function mix(state, view, at) {
   }
   let [a, b, c, d, e, f, g, h] = state;
   for (let i = 0; i < 64; i++) {
-    const one = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + ((e & f) ^ (~e & g)) + ROUNDS[i] + words[i];
+    const sum = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25);
+    const one = h + sum + ((e & f) ^ (~e & g)) + ROUNDS[i] + words[i];
     const two = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
   }

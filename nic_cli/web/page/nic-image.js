@@ -1,12 +1,13 @@
 /**
  * <nic-image src="photo.nic" alt="..."></nic-image>: shows a `.nic` file, decoded here and nowhere else.
  *
- *     <script type="module" src="site/nic-image.js"></script>
+ *   <script type="module" src="site/nic-image.js"></script>
  *
- * Attributes: src, alt, and b (realism, 0 to 1; that of the file without). Properties: file (a Blob in place of
- * src), b, header (of the file that is shown), ready (a promise). Events: progress (detail.share of the weights),
- * preview, load (detail: the header), draw (detail.full) and error (detail.message). What a file has as a preview
- * is shown until it is decoded. The models lie beside this script.
+ * Attributes: src, alt, b (realism, 0 to 1; that of the file without), live (b will be turned). Properties:
+ * file (a Blob in place of src), b, header (of the file that is shown), ready (a promise). Events: progress
+ * (detail.share of the weights), preview, load (detail: the header), draw (detail.full) and error
+ * (detail.message). What a file has as a preview is shown until it is decoded; alt, or what stands between
+ * the tags, where it cannot be. The models lie beside this script.
  */
 import { Team } from "./decoder/client.js";
 import { parse } from "./decoder/container.js";
@@ -21,15 +22,18 @@ const STYLE = `
   :host { display: inline-block; position: relative; max-width: 100%; line-height: 0; }
   :host([hidden]) { display: none; }
   img, canvas { display: block; max-width: 100%; width: 100%; height: auto; }
+  img:not([hidden]) + canvas { position: absolute; inset: 0; }
+  slot { line-height: normal; }
   [hidden] { display: none; }
 `;
 const teams = new Map(); // workers by the model that they hold
 
-/** Workers with the model of a file: two and more only where they may share the processor's time. */
+/** Workers with the model of a file. */
 function teamOf(header, told) {
   if (!teams.has(header.modelId)) {
     const file = { model: header.model, modelId: header.modelId };
-    const coming = modelOf(BASE, file, told).then(({ config, weights }) => Team.open(config, weights, { count: COUNT }));
+    const opened = ({ config, weights }) => Team.open(config, weights, { count: COUNT });
+    const coming = modelOf(BASE, file, told).then(opened);
     teams.set(header.modelId, coming);
     coming.catch(() => teams.delete(header.modelId));
   }
@@ -47,6 +51,7 @@ class NicImage extends HTMLElement {
   #b;
   #canvas = document.createElement("canvas");
   #preview = document.createElement("img");
+  #instead = document.createElement("slot");
   header;
   ready = Promise.resolve();
 
@@ -56,11 +61,11 @@ class NicImage extends HTMLElement {
     style.replaceSync(STYLE);
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [style];
-    this.#canvas.hidden = this.#preview.hidden = true;
+    this.#canvas.hidden = this.#preview.hidden = this.#instead.hidden = true;
     this.#canvas.part = "picture";
     this.#preview.part = "preview";
     this.#preview.alt = "";
-    root.append(this.#preview, this.#canvas);
+    root.append(this.#preview, this.#canvas, this.#instead);
   }
 
   connectedCallback() {
@@ -122,9 +127,7 @@ class NicImage extends HTMLElement {
   #load(bytesOf) {
     this.#close();
     const held = (this.#held = {});
-    this.ready = this.#open(held, bytesOf).catch((error) => {
-      if (this.#held === held) this.#tell("error", { message: error.message || String(error) });
-    });
+    this.ready = this.#open(held, bytesOf).catch((error) => this.#held === held && this.#fail(error));
   }
 
   async #open(held, bytesOf) {
@@ -166,6 +169,7 @@ class NicImage extends HTMLElement {
   /** Another b: a mix of pictures at once where they are there, the full one when no other is asked for. */
   #moved() {
     const held = this.#held;
+    held.moved = true;
     clearTimeout(this.#timer);
     this.#turn?.abort();
     if (held.mixed) this.#mix(held, this.b);
@@ -199,15 +203,17 @@ class NicImage extends HTMLElement {
       await held.picture.show({ b: this.b }, band, turn.signal);
       await Promise.all(painted);
     } catch (error) {
-      if (fits()) this.#tell("error", { message: error.message || String(error) });
+      if (fits()) this.#fail(error);
       return;
     }
     if (!fits()) return;
     this.#tell("draw", { full: true });
     turn.abort(); // it is there: the dial may mix from here on
-    if (!held.mixed) this.#prepare(held);
+    this.#preview.hidden = true;
+    if ((held.moved || this.hasAttribute("live")) && !held.mixed) this.#prepare(held);
   }
 
+  /** What the dial mixes; most pictures have no dial. */
   #prepare(held) {
     const { width, height } = this.header;
     const scale = [1, 2, 4, 8].find((n) => (width * height) / (n * n) <= MIXED) ?? 8;
@@ -232,7 +238,6 @@ class NicImage extends HTMLElement {
         bitmap.close();
       }
       this.#canvas.hidden = false;
-      this.#preview.hidden = true;
     } else source.close?.();
   }
 
@@ -241,7 +246,17 @@ class NicImage extends HTMLElement {
     this.#turn?.abort();
     this.#held?.picture?.close().catch(() => {});
     this.#held = this.header = undefined;
+    this.#preview.hidden = this.#canvas.hidden = this.#instead.hidden = true;
+  }
+
+  /** Say why there is no picture: its name stands in its place, or what is between the tags. */
+  #fail(error) {
+    const message = error.message || String(error);
     this.#preview.hidden = this.#canvas.hidden = true;
+    this.#instead.textContent = this.getAttribute("alt") ?? "";
+    this.#instead.hidden = false;
+    console.error(`nic-image ${this.getAttribute("src") ?? ""}: ${message}`);
+    this.#tell("error", { message });
   }
 
   #tell(name, detail) {

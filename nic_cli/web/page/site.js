@@ -4,6 +4,8 @@ import "./nic-image.js";
 const [picture, view, dial, drop, status, choose, input, files] = [
   "picture", "view", "b", "drop", "status", "choose", "file", "files",
 ].map((id) => document.getElementById(id));
+document.getElementById("served").hidden = true; // scripts of this kind run nowhere else
+drop.hidden = false;
 const held = [];
 let started = 0;
 
