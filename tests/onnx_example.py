@@ -73,5 +73,7 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit("usage: python -m tests.onnx_example FILE.nic FOLDER OUT.png [REALISM]")
     file, folder, out = map(Path, sys.argv[1:4])
     out.write_bytes(png.written(decode(file.read_bytes(), folder, *map(float, sys.argv[4:]))))
