@@ -27,7 +27,7 @@ class Converted:
 
 
 def convert(job: Job, run_options: RunOptions) -> Report | None:
-    """Write the container of a job anew; give None if its output is there and to be kept.
+    """Write the container of a job anew; give None if its output is there and to be kept, or it is of today.
 
     The payloads, their checksums and all chunks, known or not, stay what they are, byte for byte.
     """
@@ -45,11 +45,13 @@ def convert(job: Job, run_options: RunOptions) -> Report | None:
         if needed:
             n_bytes = _write(job, container, run_options, in_place=in_place)
     name, version = outputs.spoken(job.target, "standard output"), ".".join(map(str, layout.VERSION))
-    said = f"{name}  format {was} -> {version}" if needed else f"{name}  format {was} already"
     now = version if needed else was
-    return Report(
-        said, Converted(outputs.named(job.source), outputs.named(job.target), was, now, n_bytes, needed)
-    )
+    record = Converted(outputs.named(job.source), outputs.named(job.target), was, now, n_bytes, needed)
+    if needed:
+        return Report(f"{name}  format {was} -> {version}", record)
+    run_options.console.say(f"{name}  format {was} already")
+    run_options.console.record(record)
+    return None
 
 
 def _write(job: Job, container: Container, run_options: RunOptions, *, in_place: bool) -> int:

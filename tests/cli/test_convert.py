@@ -59,6 +59,14 @@ def test_what_is_of_today_is_left_alone(nic, clean_place, known):
     assert Path("a.nic").stat().st_ino == before.st_ino
 
 
+def test_a_batch_counts_what_it_wrote(nic, clean_place, known):
+    for name, data in (("in/a.nic", aged(known)), ("in/b.nic", known), ("in/c.nic", known)):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(data)
+    assert "1 to do, 2 skipped, 0 failed" in nic("convert", "--dry-run", "in").err
+    assert "1 done, 2 skipped, 0 failed" in nic("convert", "in").err
+
+
 def test_times_stay_when_asked_for(nic, clean_place, known):
     for name, option in (("a.nic", ()), ("b.nic", ("-p",))):
         Path(name).write_bytes(aged(known))
