@@ -98,7 +98,8 @@ class Raw:
         count = header.pack_varint(len(self.chunks)) if self.n_chunks is None else self.n_chunks
         counted = count if self.chunks or self.n_chunks else b""
         body = b"".join(self.head) + counted + b"".join(b"".join(tile) for tile in self.tiles)
-        framed = layout.SIGNATURE + b"\0" + header.pack_varint(len(body)) + body
+        version = bytes([layout.VERSION[0] << 4 | layout.VERSION[1]])
+        framed = layout.SIGNATURE + version + header.pack_varint(len(body)) + body
         framed += _u32(crc32(framed))
         for kind, data in self.chunks:
             framed += kind + header.pack_varint(len(data)) + data + _u32(crc32(data, crc32(kind)))
