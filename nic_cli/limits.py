@@ -15,7 +15,7 @@ part equals the whole."""
 MOST = 1 << 30
 """Pixels of one that goes by rows, unless the user says otherwise: some minutes of work."""
 MAX_FILE = 1 << 30
-"""Bytes of a `.nic` file: far above any picture that a header may declare; ends endless streams."""
+"""Bytes of a `.nic` file, or of a list, that are read of a pipe, which may have no end."""
 SIDE = 1 << 20
 """Pixels along a side: the most that the container can declare."""
 MAX_BPP = 64.0

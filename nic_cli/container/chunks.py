@@ -42,9 +42,9 @@ def is_known(chunk: Chunk) -> bool:
 def unpack(data: Data, start: int, n_chunks: int, *, skim: bool = False) -> tuple[tuple[Chunk, ...], int]:
     """Read `n_chunks` chunks from byte `start`; also give the byte at which they end.
 
-    Of unknown ancillary chunks the data is checked, and read again when it is asked for, so that whoever
-    writes the file anew keeps them. skim: so with all that are long. Raises DamagedFile, or FormatError for
-    an unknown critical chunk.
+    Unknown ancillary chunks are among them, so that whoever writes the file anew keeps them; of long ones the
+    data is checked, and read again when it is asked for. skim: so with all that are long. Raises DamagedFile,
+    or FormatError for an unknown critical chunk.
     """
     cursor = Cursor(data, start, len(data), "file")
     seen: set[bytes] = set()

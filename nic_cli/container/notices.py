@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from nic_cli.container import chunks, layout
 from nic_cli.types import Chunk, Header
 
+PASSING = "which the release after 1.0 will not read: nic convert makes format 1 of it"
+
 
 def of_format(header: Header) -> str:
     """That a file will not be read much longer, and what helps; "" where it will."""
-    if header.version != layout.OLD:
-        return ""
-    return "format 0, which the release after 1.0 will not read: nic convert makes format 1 of it"
+    return f"format 0, {PASSING}" if header.version == layout.OLD else ""
 
 
 def of_contents(found: Sequence[Chunk], unread: Sequence[str] = ()) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nic_cli.container.notices import PASSING
 from nic_cli.storage.printable import printable
 
-OLD = ", which the release after 1.0 will not read: nic convert makes format 1 of it"
 _TITLES = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC", "geo": "GeoTIFF"}
 _TITLES |= {"cicp": "HDR code", "gain_map": "gain map"}
 
@@ -35,5 +35,5 @@ def rows(said: dict[str, Any], alpha: int) -> dict[str, str]:
         "original": f"{printable(original['name'])} ({original['format']})" if original else "not said",
         "overhead": f"{said['overhead_bytes']:,} bytes",
         "memory": f"about {memory:,} MB to decode" if memory else "not known for this model",
-        "format": said["format_version"] + (OLD if said["format_version"] == "0.0" else ""),
+        "format": said["format_version"] + (f", {PASSING}" if said["format_version"] == "0.0" else ""),
     }

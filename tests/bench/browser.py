@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,15 @@ class Page:
         import base64
 
         path.write_bytes(base64.b64decode(shot["data"]))
+
+
+def until(page: Page, script: str, *values, seconds: float = 60):
+    """What a script returns once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := page.run(script, *values)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found, script
+    return found
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import skimage.data
 from PIL import Image
 
 from nic_cli.view.shelf import Exhibit
-from tests.bench.browser import chromium, missing
+from tests.bench.browser import chromium, missing, until
 from tests.cli.conftest import damaged
 
 EVIL = "<img src=x onerror=alert(1)>.nic"
@@ -24,15 +23,6 @@ def browser():
         pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
     with chromium() as page:
         yield page
-
-
-def until(page, script: str, *values, seconds: float = 30):
-    """What a script returns once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := page.run(script, *values)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert found, script
-    return found
 
 
 @pytest.fixture

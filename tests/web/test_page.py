@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from nic_cli.web import site
 from tests import reference
-from tests.bench.browser import chromium, missing
+from tests.bench.browser import chromium, missing, until
 from tests.golden import IMPORTED, REFUSED, SHOWN, V1, model_of, rows
 
 FILES = {row["file"]: row for row in rows("files.tsv")}
@@ -91,15 +90,6 @@ def page(browser, address):
         browser.driver.get(f"{address}index.html")
         browser.complaints(), browser.requests()
     return browser
-
-
-def until(page, script: str, *values, seconds: float = 60):
-    """What a script returns once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := page.run(script, *values)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert found, script
-    return found
 
 
 def shown(page, data: bytes, b: float | None = None):

@@ -80,7 +80,7 @@ WAYS = {"plain": _plain, "framed": _framed, "few": _few}
 
 @lru_cache(maxsize=1)
 def the_way() -> str:
-    """The first way in which equal positions give equal sums wherever they stand: 0.3 ms, once."""
+    """The first way in which equal positions give equal sums wherever they stand: a millisecond, once."""
     return next((way for way in WAYS if is_even(way)), "few")
 
 
