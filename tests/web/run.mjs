@@ -1,8 +1,11 @@
 // node run.mjs: what tests ask of the decoder, one JSON an argument; answers as one JSON on standard output.
-//   {"model": FOLDER, "plain": BOOL, "files": [{"file": PATH, "out": PATH, "draws": [WHAT draw TAKES]}]}
+//   {"model": FOLDER, "plain": BOOL, "threads": COUNT, "files": [{"file": PATH, "out": PATH, "draws": [WHAT draw TAKES]}]}
 //   {"model": FOLDER, "flip": PATH}  which bits of a file can be flipped without being refused
 import { readFileSync, writeFileSync } from "node:fs";
 import { Model, NicError, Picture } from "../../nic_cli/web/decoder/decoder.js";
+import { started } from "./thread.mjs";
+
+globalThis.crossOriginIsolated = true; // as of a page that may share memory
 
 const contents = (path) => {
   const data = readFileSync(path);
@@ -13,11 +16,12 @@ const contents = (path) => {
 const said = (error) => (error instanceof NicError ? error.message : `CRASH ${error.stack}`);
 
 const models = new Map();
-async function modelOf({ model: folder, plain = false }) {
-  const key = `${folder} ${plain}`;
+async function modelOf({ model: folder, plain = false, threads = 1 }) {
+  const key = `${folder} ${plain} ${threads}`;
   if (!models.has(key)) {
     const text = readFileSync(`${folder}/config.json`, "utf8");
-    models.set(key, await Model.open(text, contents(`${folder}/model.safetensors`), { plain }));
+    const options = { plain, threads, start: () => started("helper.js") };
+    models.set(key, await Model.open(text, contents(`${folder}/model.safetensors`), options));
   }
   return models.get(key);
 }
@@ -54,7 +58,8 @@ for (const text of process.argv.slice(2)) {
     if (asked.flip) {
       answers.push(await flipped(asked.flip, model));
     } else {
-      const found = { simd: model.kernels.simd, files: [] };
+      const { simd, threads } = model.kernels;
+      const found = { simd, threads, files: [] };
       for (const file of asked.files) found.files.push(await decoded(file, model));
       answers.push(found);
     }
@@ -63,3 +68,4 @@ for (const text of process.argv.slice(2)) {
   }
 }
 console.log(JSON.stringify(answers));
+for (const { kernels } of models.values()) kernels.call.close?.();

@@ -238,8 +238,23 @@ def test_the_kernels_are_what_their_source_makes(tmp_path):
     reached = npm and subprocess.run([npm, "ping", "--fetch-retries=0"], capture_output=True, timeout=30)
     if not reached or reached.returncode:
         pytest.skip("no npm, or no way to its registry")
-    subprocess.run([WEB / "kernels" / "build.sh", tmp_path / "made.wasm"], check=True, timeout=60)
-    assert (tmp_path / "made.wasm").read_bytes() == (FOLDER / "kernels.wasm").read_bytes()
+    subprocess.run([WEB / "kernels" / "build.sh", tmp_path], check=True, timeout=60)
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert made == {path.name: path.read_bytes() for path in FOLDER.glob("*.wasm")} and len(made) == 2
+
+
+def test_threads_change_no_bit(tmp_path):
+    """Where memory can be shared; asked for more threads than the pictures have work for, too."""
+    names = ("preview", "tiles", "one-row", "one-column")
+    names = tuple(name for name in names if name in of_model("iris"))
+    found = {}
+    for threads in (1, 2, 5):
+        out = tmp_path / str(threads)
+        out.mkdir()
+        (said,) = asked(question(IRIS, out, names, threads=threads))
+        assert said["threads"] == threads and not [file for file in said["files"] if "refused" in file]
+        found[threads] = {name: (out / f"{name}.raw").read_bytes() for name in names}
+    assert len(names) > 2 and found[1] == found[2] == found[5]
 
 
 def test_it_is_small_and_can_be_read():

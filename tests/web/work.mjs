@@ -1,22 +1,10 @@
 // node work.mjs MODEL_FOLDER FILE: what a page would ask of the workers, checked.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { Worker } from "node:worker_threads";
 import { Team } from "../../nic_cli/web/decoder/client.js";
 import { Model, NicError, Picture } from "../../nic_cli/web/decoder/decoder.js";
 import { Slider } from "../../nic_cli/web/decoder/slider.js";
-
-/** @returns a worker as in a browser */
-function start() {
-  const thread = new Worker(new URL("thread.mjs", import.meta.url));
-  const worker = {
-    postMessage: (message, transfer) => thread.postMessage(message, transfer),
-    terminate: () => thread.terminate(),
-  };
-  thread.on("message", (data) => worker.onmessage({ data }));
-  thread.on("error", (error) => worker.onerror(error));
-  return worker;
-}
+import { started } from "./thread.mjs";
 
 const [folder, file] = process.argv.slice(2);
 const text = readFileSync(`${folder}/config.json`, "utf8");
@@ -25,7 +13,7 @@ const data = new Uint8Array(readFileSync(file));
 const alone = await Picture.open(data, await Model.open(text, weights));
 
 for (const count of [1, 3]) {
-  const team = await Team.open(text, weights, { count, start });
+  const team = await Team.open(text, weights, { count, start: () => started("worker.js") });
   const shares = [];
   const picture = await team.picture(data, (share) => shares.push(share));
   const { width, height } = picture;

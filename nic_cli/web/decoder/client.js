@@ -59,11 +59,13 @@ export class Team {
   /**
    * @param {string} config the text of config.json
    * @param {ArrayBuffer} weights of model.safetensors; copied
-   * @param {{count?: number, plain?: boolean, start?: () => Worker}} [options]
+   * @param {{count?: number, plain?: boolean, threads?: number, start?: () => Worker}} [options] count: of
+   *   workers; threads: of each, where the page is isolated; plain: without WebAssembly
    */
-  static async open(config, weights, { count = 1, plain = false, start = started } = {}) {
+  static async open(config, weights, { count = 1, plain = false, threads = 1, start = started } = {}) {
     const team = new Team(Array.from({ length: count }, () => new Remote(start())));
-    await Promise.all(team.remotes.map((remote) => remote.ask("model", { config, weights, plain })));
+    const asked = team.remotes.map((remote) => remote.ask("model", { config, weights, plain, threads }));
+    [team.model] = await Promise.all(asked);
     return team;
   }
 

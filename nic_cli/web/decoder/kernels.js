@@ -2,6 +2,7 @@
 
 import { check, NicError } from "./errors.js";
 import { fallback } from "./fallback.js";
+import { shared } from "./threads.js";
 
 const PAGE = 65536;
 const MOST_PAGES = 32767; // under 2 GiB: pointers stay positive
@@ -14,20 +15,19 @@ export const padded = (channels) => (channels + 7) & ~7;
 
 /** Memory, and `call`: product, depthwise, block, rounded and copy of `kernels/index.ts`. */
 export class Kernels {
-  /** @param {WebAssembly.Module | null} module null: in JavaScript */
-  constructor(module) {
+  /**
+   * @param {WebAssembly.Memory | null} memory null: in JavaScript
+   * @param {object} call the functions of WebAssembly
+   * @param {number} threads that share the work
+   */
+  constructor(memory, call, threads = 1) {
     this.end = 64; // 0 stands for nothing
-    this.bytes = 0;
     /** Whoever uses the memory past what a model keeps; another user takes it over. */
     this.owner = null;
-    this.simd = module !== null;
-    if (module) {
-      this.memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES });
-      this.call = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports;
-    } else {
-      this.memory = { buffer: new ArrayBuffer(PAGE) };
-      this.call = fallback(() => this.floats);
-    }
+    this.simd = memory !== null;
+    this.threads = threads;
+    this.memory = memory ?? { buffer: new ArrayBuffer(PAGE) };
+    this.call = call ?? fallback(() => this.floats);
     this.#look();
     this.zeros = this.take(4 * 65536); // a bias of nothing, of as many outputs as a layer can have
     this.keep();
@@ -45,14 +45,28 @@ export class Kernels {
   }
 
   /**
-   * With WebAssembly where it has vectors, else in JavaScript.
-   * @param {BufferSource} [wasm] the bytes of kernels.wasm; they are fetched from beside this file without
-   * @param {boolean} [plain] in JavaScript anyhow
+   * With WebAssembly where it has vectors, else in JavaScript; by threads where they can share memory.
+   * @param {object} [options]
+   * @param {(name: string) => Promise<BufferSource>} [options.read] gives a file that lies beside this one
+   * @param {boolean} [options.plain] in JavaScript anyhow
+   * @param {number} [options.threads] at most
+   * @param {() => Worker} [options.start] a thread, that runs helper.js
    */
-  static async open(wasm, plain = false) {
+  static async open({ read = beside, plain = false, threads = 1, start } = {}) {
     if (plain) return new Kernels(null);
+    if (threads > 1 && globalThis.crossOriginIsolated) {
+      try {
+        const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
+        const module = await WebAssembly.compile(await read("kernels-shared.wasm"));
+        return new Kernels(memory, await shared(module, memory, threads, start), threads);
+      } catch {
+        // a page that may not start workers, or has no room for so much memory: one thread does it all
+      }
+    }
     try {
-      return new Kernels(await WebAssembly.compile(wasm ?? (await beside("kernels.wasm"))));
+      const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES });
+      const module = await WebAssembly.compile(await read("kernels.wasm"));
+      return new Kernels(memory, new WebAssembly.Instance(module, { env: { memory } }).exports);
     } catch {
       return new Kernels(null); // no vectors, or a page that may not compile
     }
@@ -102,9 +116,9 @@ export class Kernels {
     return at;
   }
 
-  /** @param {number} channels @param {number} hidden @returns {number} room for the kernel `block` */
+  /** @param {number} channels @param {number} hidden @returns {number} room for `block`, of all threads */
   room(channels, hidden) {
-    return this.take(4 * BLOCK * (channels + hidden));
+    return this.take(4 * BLOCK * (channels + hidden) * this.threads);
   }
 }
 

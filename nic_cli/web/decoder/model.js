@@ -32,13 +32,13 @@ export class Model {
    * Reads a model's two files; throws NicError where they are not what they must be.
    * @param {string} configText of config.json
    * @param {ArrayBuffer} weights of model.safetensors
-   * @param {{wasm?: BufferSource, plain?: boolean}} [options] as `Kernels.open` has them
+   * @param {{plain?: boolean, threads?: number}} [options] as `Kernels.open` has them
    */
   static async open(configText, weights, options = {}) {
     const config = readConfig(configText);
     const tensors = readTensors(weights);
     const model = new Model(config, tensors, await idOf(config, configText, tensors));
-    model.kernels = await Kernels.open(options.wasm, options.plain);
+    model.kernels = await Kernels.open(options);
     model.weights = new Weights(model.kernels, model);
     model.scaleNetwork = new Scales(model);
     model.network = new Latents(model);

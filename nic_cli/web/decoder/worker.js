@@ -3,7 +3,8 @@
  *
  * A message is {id, ask, ...}, its answer {id, found} or {id, failed: a line}, after {id, done: share} maybe:
  *
- *     model    config, weights, plain   -> id, of the model, the only one; simd: whether by WebAssembly
+ *     model    config, weights, plain, threads -> id, of the model, the only one; simd: whether by
+ *                                          WebAssembly; threads
  *     open     data                     -> picture (a number), width, height, channels, bitDepth, header,
  *                                          chunks
  *     draw     picture, b, scale, top, rows, deep -> width, height, data
@@ -25,9 +26,10 @@ let opened = 0;
 const pause = () => new Promise((resume) => setTimeout(resume));
 
 const ANSWERS = {
-  async model({ config, weights, plain = false }) {
-    model = await Model.open(config, weights, { plain });
-    return { found: { id: model.id, simd: model.kernels.simd } };
+  async model({ config, weights, plain = false, threads = 1 }) {
+    model = await Model.open(config, weights, { plain, threads });
+    const { simd, threads: used } = model.kernels;
+    return { found: { id: model.id, simd, threads: used } };
   },
 
   async open({ data }, done) {

@@ -32,7 +32,7 @@ const teams = new Map(); // workers by the model that they hold
 function teamOf(header, told) {
   if (!teams.has(header.modelId)) {
     const file = { model: header.model, modelId: header.modelId };
-    const opened = ({ config, weights }) => Team.open(config, weights, { count: COUNT });
+    const opened = ({ config, weights }) => Team.open(config, weights, AT_WORK);
     const coming = modelOf(BASE, file, told).then(opened);
     teams.set(header.modelId, coming);
     coming.catch(() => teams.delete(header.modelId));
@@ -40,7 +40,11 @@ function teamOf(header, told) {
   return teams.get(header.modelId);
 }
 
-const COUNT = Math.min(4, Math.max(1, Math.floor((navigator.hardwareConcurrency ?? 2) / 2)));
+/** Threads of one worker where the page may share memory, else workers that each hold the model. */
+const CORES = navigator.hardwareConcurrency ?? 2;
+const AT_WORK = globalThis.crossOriginIsolated
+  ? { threads: Math.min(8, CORES) }
+  : { count: Math.min(4, Math.max(1, Math.floor(CORES / 2))) };
 
 class NicImage extends HTMLElement {
   static observedAttributes = ["src", "b", "alt"];

@@ -1,0 +1,5 @@
+/** A worker that is one of the threads of `threads.js`. */
+
+import { help } from "./threads.js";
+
+self.onmessage = ({ data }) => help(data);
