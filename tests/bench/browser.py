@@ -99,8 +99,8 @@ def until(page: Page, script: str, *values, seconds: float = 60):
 
 
 @contextmanager
-def chromium() -> Iterator[Page]:
-    """A fresh browser with a fresh profile, closed at the end."""
+def chromium(*flags: str) -> Iterator[Page]:
+    """A fresh browser with a fresh profile and further flags, closed at the end."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -110,7 +110,7 @@ def chromium() -> Iterator[Page]:
     # Selenium's own clients would ask a proxy for the driver on this machine.
     os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "localhost,127.0.0.1"]))
     with tempfile.TemporaryDirectory(prefix="nic-browser-", ignore_cleanup_errors=True) as profile:
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         try:

@@ -12,8 +12,6 @@
 
 import { NicError } from "./errors.js";
 
-const BAND = 64; // rows that are drawn at a time
-
 /** One worker, which is asked. */
 class Remote {
   /** @param {Worker} worker */
@@ -59,14 +57,24 @@ export class Team {
   /**
    * @param {string} config the text of config.json
    * @param {ArrayBuffer} weights of model.safetensors; copied
-   * @param {{count?: number, plain?: boolean, threads?: number, start?: () => Worker}} [options] count: of
-   *   workers; threads: of each, where the page is isolated; plain: without WebAssembly
+   * @param {{count?: number, plain?: boolean, threads?: number, gpu?: string, start?: () => Worker}} [given]
+   *   count: of workers, one where there is a GPU; threads: of each, where the page is isolated; gpu: "real",
+   *   "any" or none; plain: without WebAssembly
    */
-  static async open(config, weights, { count = 1, plain = false, threads = 1, start = started } = {}) {
-    const team = new Team(Array.from({ length: count }, () => new Remote(start())));
-    const asked = team.remotes.map((remote) => remote.ask("model", { config, weights, plain, threads }));
-    [team.model] = await Promise.all(asked);
+  static async open(config, weights, { count = 1, start = started, ...options } = {}) {
+    const team = new Team([]);
+    /** What the first worker says of the model. */
+    team.model = await team.#more({ config, weights, ...options }, start);
+    const others = team.model.gpu ? 0 : count - 1;
+    const asked = Array.from({ length: others }, () => team.#more({ config, weights, ...options }, start));
+    await Promise.all(asked);
     return team;
+  }
+
+  #more(given, start) {
+    const remote = new Remote(start());
+    this.remotes.push(remote);
+    return remote.ask("model", given);
   }
 
   /**
@@ -76,7 +84,7 @@ export class Team {
    */
   async picture(data, progress) {
     const opened = (remote, i) => remote.ask("open", { data }, [], i ? undefined : progress);
-    return new RemotePicture(this.remotes, await Promise.all(this.remotes.map(opened)));
+    return new RemotePicture(this, await Promise.all(this.remotes.map(opened)));
   }
 
   /** Ends the workers. */
@@ -87,8 +95,8 @@ export class Team {
 
 /** A picture that each worker of a team has opened: width, height, channels, bitDepth, header and chunks. */
 class RemotePicture {
-  constructor(remotes, found) {
-    Object.assign(this, found[0]);
+  constructor({ remotes, model: { band } }, found) {
+    Object.assign(this, { band, ...found[0] });
     this.places = remotes.map((remote, i) => ({ remote, picture: found[i].picture }));
   }
 
@@ -113,17 +121,18 @@ class RemotePicture {
 
   async #shown({ b, scale = 1 }, band, signal) {
     if (signal?.aborted) return;
+    const { band: most, places } = this;
     const height = Math.ceil(this.height / scale);
-    const part = BAND * Math.ceil(height / BAND / this.places.length);
+    const part = most * Math.ceil(height / most / places.length);
     const drawn = async ({ remote, picture }, i) => {
       const end = Math.min(height, part * (i + 1));
-      for (let top = part * i; top < end && !signal?.aborted; top += BAND) {
-        const rows = Math.min(BAND, end - top);
+      for (let top = part * i; top < end && !signal?.aborted; top += most) {
+        const rows = Math.min(most, end - top);
         const found = await remote.ask("draw", { picture, b, scale, top, rows });
         if (!signal?.aborted) band({ top, ...found });
       }
     };
-    await Promise.all(this.places.map(drawn));
+    await Promise.all(places.map(drawn));
   }
 
   /** As `Slider.prepare`, by the first worker. */

@@ -64,12 +64,32 @@ export class Picture {
     });
     /** CRC-32 over those of all tiles: it stands for the picture, and seeds its noise. */
     this.symbolsCRC = crc32(bytesOf(Uint32Array.from(header.tiles, (tile) => tile.symbolsCRC)));
+    const { latents } = this;
+    /** The latents as `Synthesis.stages` takes them. */
+    this.source = {
+      height: rows,
+      width: columns,
+      /** Rows of them to floats, from the pointer `at` on, each position padded to so many channels. */
+      place(floats, at, wide, row, count) {
+        let from = row * columns * latent;
+        for (let to = at >> 2, i = 0; i < count * columns; i++, to += wide, from += latent) {
+          for (let c = 0; c < latent; c++) floats[to + c] = latents[from + c];
+        }
+      },
+    };
+  }
+
+  /** What a realism asks of the synthesis. @param {number} b */
+  as(b) {
+    const { header, symbolsCRC: seed } = this;
+    return { q: header.q / 4096, made: header.b / 4096, shown: b, seed };
   }
 
   /** Gives back what drawing takes; it can be drawn again. */
   close() {
-    const { kernels } = this.model;
+    const { kernels, gpu } = this.model;
     if (kernels.owner?.picture === this) kernels.release();
+    gpu?.release(this.source);
   }
 
   get width() {
@@ -142,17 +162,50 @@ export class Picture {
    *   top, rows: of the picture so reduced; deep: in 16 bits, as the page says, in place of 8
    * @returns {{width: number, height: number, data: Uint8ClampedArray | Uint16Array}} RGBA, opaque
    */
-  draw({ b = this.header.b / 4096, scale = 1, top = 0, rows = null, deep = false } = {}) {
+  draw(wanted = {}) {
+    const { b, painter, top, end } = this.#wanted(wanted);
+    return this.#painted(painter, top, end, (number) => this.#row(b, number));
+  }
+
+  /** As `draw`, by a GPU where the model has one. @returns {Promise<object>} */
+  async drawn(wanted = {}) {
+    const { gpu } = this.model;
+    if (!gpu || gpu.lost) return this.draw(wanted);
+    const { b, painter, top, end } = this.#wanted(wanted);
+    const [first, last] = [Math.floor(top / painter.lines), Math.ceil(end / painter.lines)];
+    const [most, wide] = [gpu.rows(this.size.columns), 2 * this.size.columns * 192];
+    try {
+      const strips = [];
+      for (let row = first; row < last; row += most) {
+        strips.push(await gpu.draw(this.source, this.as(b), row, Math.min(last, row + most)));
+      }
+      return this.#painted(painter, top, end, (number) => {
+        const [strip, row] = [Math.floor((number - first) / most), (number - first) % most];
+        return { values: strips[strip], at: row * wide };
+      });
+    } catch {
+      gpu.close(); // it went away, or has no room: the kernels do it from here on
+      return this.draw(wanted);
+    }
+  }
+
+  /** What `draw` is asked for, checked. */
+  #wanted({ b = this.header.b / 4096, scale = 1, top = 0, rows = null, deep = false }) {
     check(b >= 0 && b <= 1, `realism ${b} is not in 0..1`);
     const painter = this.#painter(scale, deep);
-    const { width, height, lines } = painter;
-    const end = top + (rows ?? height - top);
-    const inside = Number.isInteger(top) && Number.isInteger(end) && top >= 0 && end > top && end <= height;
-    check(inside, "rows that the picture does not have");
+    const end = top + (rows ?? painter.height - top);
+    const whole = Number.isInteger(top) && Number.isInteger(end);
+    check(whole && top >= 0 && end > top && end <= painter.height, "rows that the picture does not have");
+    return { b, painter, top, end };
+  }
+
+  /** Lines of pixels, of rows of the network by their numbers. */
+  #painted(painter, top, end, rowOf) {
+    const { width, lines } = painter;
     const data = painter.room(end - top);
     for (let y = top; y < end; ) {
       const number = Math.floor(y / lines);
-      const row = this.#row(b, number);
+      const row = rowOf(number);
       for (; y < Math.min(lines * (number + 1), end); y++) {
         painter.line(row, y % lines, data, 4 * width * (y - top));
       }
@@ -175,23 +228,9 @@ export class Picture {
 class Stages {
   constructor(picture, b) {
     Object.assign(this, { picture, b });
-    const { model, header, latents, size: { rows, columns }, symbolsCRC: seed } = picture;
-    const { kernels } = model;
+    const { model: { kernels, synthesis }, source } = picture;
     kernels.release();
-    const channels = model.config.latent;
-    const source = {
-      height: rows,
-      width: columns,
-      /** Rows of latents to floats, from the pointer `at` on, each position padded to so many channels. */
-      place(floats, at, wide, row, count) {
-        let from = row * columns * channels;
-        for (let to = at >> 2, i = 0; i < count * columns; i++, to += wide, from += channels) {
-          for (let c = 0; c < channels; c++) floats[to + c] = latents[from + c];
-        }
-      },
-    };
-    const as = { q: header.q / 4096, made: header.b / 4096, shown: b, seed };
-    Object.assign(this, model.synthesis.stages(source, as));
+    Object.assign(this, synthesis.stages(source, picture.as(b)));
     this.at = kernels.take(this.most * this.tail.pitch);
     this.first = this.next = 0;
     kernels.owner = this;

@@ -49,6 +49,8 @@ export class Model {
 
   constructor(config, tensors, id) {
     this.config = config;
+    /** What draws in place of the kernels where there is one. @type {import("./gpu.js").Gpu | null} */
+    this.gpu = null;
     this.tensors = tensors;
     /** 16 hexadecimal digits. */
     this.id = id;

@@ -12,6 +12,9 @@ function mixed(x) {
   return x ^ (x >>> 16);
 }
 
+/** @param {number} share 2 b - 1 @returns {number} what values of the hash are as loud as, times loudness */
+export const loudestAt = (share) => (Math.sqrt(share) * LOUDEST) / DEVIATION;
+
 /** Which of the 27 loudnesses a value has. */
 const BANDS = OCTAVES.flatMap(([side, bands], octave) =>
   Array.from({ length: bands * side * side }, (_, i) => 9 * octave + Math.floor(i / (side * side))),
@@ -22,14 +25,13 @@ export class Noise {
   /**
    * @param {import("./kernels.js").Kernels} kernels
    * @param {object} source
-   * @param {{seen: object, deep: object, loudness: object, into: object, direct: object}} layers
+   * @param {{layers: {seen: object, deep: object, loudness: object, into: object, direct: object},
+   *   loudest: number}} noise as `Synthesis.layers` has it
    * @param {number} seed
-   * @param {number} share 2 b - 1
    */
-  constructor(kernels, source, layers, seed, share) {
+  constructor(kernels, source, { layers, loudest }, seed) {
     const { height, width, channels, step, pitch } = source;
-    Object.assign(this, { kernels, source, layers, seed, height, width, channels, step, pitch });
-    this.loudest = Math.sqrt(share) * LOUDEST;
+    Object.assign(this, { kernels, source, layers, loudest, seed, height, width, channels, step, pitch });
     const outputs = ["seen", "deep", "loudness", "direct"].map((name) => layers[name].outputs);
     [this.a, this.b, this.t, this.out] = outputs.map((n) => kernels.take(4 * n * width));
     this.inputs = layers.into.weights[0].inputs;
@@ -78,7 +80,7 @@ export class Noise {
       const from = (this.t >> 2) + j * layers.loudness.outputs;
       for (let i = 0; i < 27; i++) {
         const t = m[from + i];
-        loud[i] = (loudest * ((t + Math.sqrt(t * t + 1)) / 2) ** 2) / DEVIATION;
+        loud[i] = loudest * ((t + Math.sqrt(t * t + 1)) / 2) ** 2;
       }
       const cell = mixed((byRow + Math.imul(j, 0x9e3779b1)) | 0);
       const to = (this.grain >> 2) + j * this.inputs;

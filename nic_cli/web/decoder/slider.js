@@ -7,29 +7,29 @@
 
 /** Realisms that are drawn. */
 const DRAWN = [0, 0.5, 0.75, 1];
-const ROWS = 64; // at a time
 
 /** Pictures at a few realisms. */
 export class Slider {
   /**
    * @param {import("./decoder.js").Picture} picture
    * @param {number} scale as for `draw`; four pictures of this size are kept
+   * @param {number} band rows that are drawn at a time
    */
-  constructor(picture, scale = 1) {
-    Object.assign(this, { picture, scale });
+  constructor(picture, scale = 1, band = 64) {
+    Object.assign(this, { picture, scale, band });
     const { width, height } = picture.sizeAt(scale);
     Object.assign(this, { width, height });
     this.drawn = DRAWN.map(() => null);
   }
 
   /** Draws, a few rows at a time. @yields {number} the share that is done */
-  *prepare() {
-    const { picture, scale, width, height } = this;
+  async *prepare() {
+    const { picture, scale, band, width, height } = this;
     for (const [i, b] of DRAWN.entries()) {
       const data = new Uint8ClampedArray(4 * width * height);
-      for (let top = 0; top < height; top += ROWS) {
-        const rows = Math.min(ROWS, height - top);
-        data.set(picture.draw({ b, scale, top, rows }).data, 4 * width * top);
+      for (let top = 0; top < height; top += band) {
+        const rows = Math.min(band, height - top);
+        data.set((await picture.drawn({ b, scale, top, rows })).data, 4 * width * top);
         yield (i + (top + rows) / height) / DRAWN.length;
       }
       this.drawn[i] = data;

@@ -1,7 +1,7 @@
 /** Latents -> pixels, by rows. */
 
 import { padded } from "./kernels.js";
-import { Noise } from "./noise.js";
+import { Noise, loudestAt } from "./noise.js";
 import { Block, Stem, Tail, Up } from "./rows.js";
 import { between } from "./weights.js";
 
@@ -28,30 +28,45 @@ export class Synthesis {
   }
 
   /**
-   * The stages for a picture at a realism. They take the memory of the kernels past the model's.
+   * The layers at a realism. They take the memory of the kernels past the model's.
+   * @param {{q: number, made: number, shown: number}} as q: 0 to q_top; realisms 0..1
+   * @returns {{stem: object, coarse: object[], up: object, noise: object | null, fine: object[],
+   *   tail: object, skip: object}} noise: its layers, and loudest
+   */
+  layers({ q, made, shown }) {
+    const { config } = this.model;
+    const share = 2 * shown - 1;
+    const changes = share > 0 && config.realism_rank > 0 ? share : 0;
+    const blocks = (name, packed) =>
+      packed.map((block, k) => this.#block(`${name}.${k}`, block, made, shown, changes));
+    return {
+      stem: this.stem,
+      coarse: blocks("synthesis.coarse", this.coarse),
+      up: this.up,
+      noise: share > 0 && config.noise > 0 ? { layers: this.#noise(q), loudest: loudestAt(share) } : null,
+      fine: blocks("synthesis.fine", this.fine),
+      tail: changes ? this.#tail(changes) : this.tail,
+      skip: this.skip,
+    };
+  }
+
+  /**
+   * The stages for a picture at a realism, as for `layers`.
    * @param {object} latents height, width, and place(floats, at, channels, row, count)
-   * @param {{q: number, made: number, shown: number, seed: number}} as q: 0 to q_top; realisms 0..1
+   * @param {{q: number, made: number, shown: number, seed: number}} as
    * @returns {{tail: Tail, noise: Noise | null, most: number}}
    */
-  stages(latents, { q, made, shown, seed }) {
-    const { model } = this;
-    const { kernels, config } = model;
-    const share = 2 * shown - 1;
-    const changes = share > 0 && config.realism_rank > 0;
+  stages(latents, as) {
+    const { kernels } = this.model;
+    const layers = this.layers(as);
     const most = Math.max(2, Math.ceil(POSITIONS / (latents.width + 1)));
-    let x = new Stem(kernels, latents, this.stem, most);
-    const blocks = (name, packed, rows) =>
-      packed.forEach((block, k) => {
-        const at = `${name}.${k}`;
-        x = new Block(kernels, x, this.#block(at, block, made, shown, changes ? share : 0), rows);
-      });
-    blocks("synthesis.coarse", this.coarse, most);
-    x = new Up(kernels, x, this.up, most);
-    const noise = share > 0 && config.noise > 0 ? this.#noise(x, q, seed, share) : null;
+    let x = new Stem(kernels, latents, layers.stem, most);
+    for (const block of layers.coarse) x = new Block(kernels, x, block, most);
+    x = new Up(kernels, x, layers.up, most);
+    const noise = layers.noise && new Noise(kernels, x, layers.noise, as.seed);
     x = noise ?? x;
-    blocks("synthesis.fine", this.fine, 2 * most);
-    const skip = { latents, layer: this.skip };
-    const tail = new Tail(kernels, x, changes ? this.#tail(share) : this.tail, skip, 2 * most);
+    for (const block of layers.fine) x = new Block(kernels, x, block, 2 * most);
+    const tail = new Tail(kernels, x, layers.tail, { latents, layer: layers.skip }, 2 * most);
     return { tail, noise, most: 2 * most };
   }
 
@@ -145,22 +160,20 @@ export class Synthesis {
     return { ...this.tail, weights: rows };
   }
 
-  /** The stage that adds noise. */
-  #noise(source, q, seed, share) {
-    const { model } = this;
-    const { weights, config: { synthesis_fine: fine, noise: hidden } } = model;
+  /** The layers of the noise. */
+  #noise(q) {
+    const { weights, config: { synthesis_fine: fine, noise: hidden } } = this.model;
     const name = "synthesis.realism";
     const seen = weights.dense(`${name}.seen`, hidden, [fine]);
     const byQ = weights.tensor(`${name}.by_q`, [hidden]);
     const bias = weights.tensor(`${name}.seen.bias`, [hidden]).map((value, i) => value + q * byQ[i]);
-    const layers = {
+    return {
       seen: { ...seen, bias: weights.row(bias) },
       deep: weights.dense(`${name}.deep`, hidden, [hidden]),
       loudness: weights.dense(`${name}.loudness`, 27, [hidden]),
       into: weights.dense(`${name}.into`, fine, [189]),
       direct: weights.dense(`${name}.direct`, 192, [189]),
     };
-    return new Noise(model.kernels, source, layers, seed, share);
   }
 }
 

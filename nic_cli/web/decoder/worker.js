@@ -3,8 +3,9 @@
  *
  * A message is {id, ask, ...}, its answer {id, found} or {id, failed: a line}, after {id, done: share} maybe:
  *
- *     model    config, weights, plain, threads -> id, of the model, the only one; simd: whether by
- *                                          WebAssembly; threads
+ *     model    config, weights, plain, threads, gpu -> of the model, the only one, its id; simd: whether by
+ *                                          WebAssembly; threads; gpu: whether by one; band: how many rows are
+ *                                          well drawn at a time
  *     open     data                     -> picture (a number), width, height, channels, bitDepth, header,
  *                                          chunks
  *     draw     picture, b, scale, top, rows, deep -> width, height, data
@@ -14,6 +15,7 @@
  */
 
 import { Model, NicError, Picture } from "./decoder.js";
+import { Gpu } from "./gpu.js";
 import { Slider } from "./slider.js";
 
 /** @type {Model | null} */
@@ -22,14 +24,18 @@ let model = null;
 const open = new Map();
 let opened = 0;
 
+/** How many rows are well drawn at a time. */
+const band = () => (model.gpu && !model.gpu.lost ? 1024 : 64);
+
 /** Lets messages that came meanwhile be answered. */
 const pause = () => new Promise((resume) => setTimeout(resume));
 
 const ANSWERS = {
-  async model({ config, weights, plain = false, threads = 1 }) {
+  async model({ config, weights, plain = false, threads = 1, gpu = "" }) {
     model = await Model.open(config, weights, { plain, threads });
+    model.gpu = gpu ? await Gpu.open(model, gpu === "any") : null;
     const { simd, threads: used } = model.kernels;
-    return { found: { id: model.id, simd, threads: used } };
+    return { found: { id: model.id, simd, threads: used, gpu: model.gpu !== null, band: band() } };
   },
 
   async open({ data }, done) {
@@ -42,15 +48,15 @@ const ANSWERS = {
   },
 
   async draw({ picture, ...wanted }) {
-    const found = held(picture).picture.draw(wanted);
+    const found = await held(picture).picture.drawn(wanted);
     return { found, transfer: [found.data.buffer] };
   },
 
   async prepare({ picture, scale }, done) {
     const entry = held(picture);
-    const slider = new Slider(entry.picture, scale);
+    const slider = new Slider(entry.picture, scale, band());
     entry.slider = slider;
-    for (const share of slider.prepare()) {
+    for await (const share of slider.prepare()) {
       done(share);
       await pause();
       if (entry.slider !== slider) throw new NicError("closed, or prepared at another scale");

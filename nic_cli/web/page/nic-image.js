@@ -43,8 +43,8 @@ function teamOf(header, told) {
 /** Threads of one worker where the page may share memory, else workers that each hold the model. */
 const CORES = navigator.hardwareConcurrency ?? 2;
 const AT_WORK = globalThis.crossOriginIsolated
-  ? { threads: Math.min(8, CORES) }
-  : { count: Math.min(4, Math.max(1, Math.floor(CORES / 2))) };
+  ? { gpu: "real", threads: Math.min(8, CORES) }
+  : { gpu: "real", count: Math.min(4, Math.max(1, Math.floor(CORES / 2))) };
 
 class NicImage extends HTMLElement {
   static observedAttributes = ["src", "b", "alt"];
