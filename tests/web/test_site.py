@@ -37,9 +37,7 @@ def test_its_models_are_those_of_the_list(site):
 
 def test_it_is_small_but_for_its_weights_and_all_its_parts_are_there(site):
     parts = [path for path in site.rglob("*") if path.is_file() and "models" not in path.parts]
-    assert (
-        sum(path.stat().st_size for path in parts) < 200_000
-    )  # of which the decoder is under 150_000, see test_decoder
+    assert sum(path.stat().st_size for path in parts) < 200_000  # test_decoder has the decoder's share
     for path in parts:
         if path.suffix not in (".js", ".html", ".css"):
             continue
