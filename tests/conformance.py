@@ -139,6 +139,10 @@ def fresh(place: Path) -> Path:
     return place / "out.png"
 
 
+def _say(case: str, what: str) -> None:
+    print(f"{'ok' if not what else 'WRONG'}  {case}{': ' + what if what else ''}", flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try one decoder."""
     parser = argparse.ArgumentParser(
@@ -152,13 +156,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if shutil.which(command[0]) is None:
         print(f"{command[0]}: no such program", file=sys.stderr)
         return 2
-    n, wrong = 0, 0
+    n, wrong, decodes = 0, 0, False
     with tempfile.TemporaryDirectory() as place:
         out = Path(place)
-        for cases in (decoded(command, out, given.limit, given.native), refused(command, out, given.limit)):
-            for case, what in cases:
-                n, wrong = n + 1, wrong + bool(what)
-                print(f"{'ok' if not what else 'WRONG'}  {case}{': ' + what if what else ''}", flush=True)
+        for case, what in decoded(command, out, given.limit, given.native):
+            n, wrong = n + 1, wrong + bool(what)
+            decodes |= not what
+            _say(case, what)
+        for case, what in refused(command, out, given.limit):
+            what = what or ("" if decodes else "refused as all files are, which says nothing")
+            n, wrong = n + 1, wrong + bool(what)
+            _say(case, what)
     print(f"{shlex.join(command)}: {n - wrong} of {n} as they should be")
     return int(wrong > 0)
 
