@@ -22,7 +22,7 @@ function say() {
 }
 
 function to(wanted) {
-  if (stored === null) return;
+  if (stored === null || $("b").disabled) return;
   const near = Math.min(1, Math.max(0, wanted));
   b = Math.abs(near - stored) < 0.005 ? null : Math.round(near * 100) / 100;
   say();

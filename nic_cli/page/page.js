@@ -56,9 +56,10 @@ $("previous").onclick = () => step(-1);
 $("next").onclick = () => step(1);
 $("file").onchange = () => pick(Number($("file").value));
 
-const keys = { ...stage.keys, ...dial.keys, ...own, n: () => step(1), p: () => step(-1), ...source.keys };
+const all = { ...stage.keys, ...dial.keys, ...own, n: () => step(1), p: () => step(-1), ...source.keys };
 document.onkeydown = (event) => {
   const { key, target } = event;
+  const keys = names.length ? all : source.keys;
   if (event.ctrlKey || event.metaKey || event.altKey || target.matches("select")) return;
   if (key.startsWith("Arrow") && (target.matches("input") || target.closest("#details"))) return;
   if (!Object.hasOwn(keys, key)) return;

@@ -17,13 +17,13 @@ __all__ = ["address", "browser", "page"]
 
 
 def opened(page, address, *paths: Path) -> None:
-    """The page anew, with files that were opened by hand, of which the first was decoded."""
+    """The page anew, with files that were opened by hand, of which the first was decoded or refused."""
     page.size(1280, 800)
     page.driver.get(f"{address}index.html")
     page.run("document.getElementById('chosen').hidden = false")
     page.find("#chosen").send_keys("\n".join(map(str, paths)))
     page.run("document.getElementById('chosen').hidden = true")
-    until(page, DECODED)
+    until(page, f"return document.getElementById('error').textContent || {DECODED[7:]}")
 
 
 def box(page, selector: str = "#picture") -> dict[str, float]:
@@ -126,6 +126,20 @@ def test_files_are_gone_through_by_keys_and_a_damaged_one_stops_nobody(page, add
     until(page, f"return document.getElementById('name').textContent === 'grey.nic' && {DECODED[7:]}")
     page.press("#view", "p")
     until(page, "return document.title.startsWith('preview.nic')")
+
+
+def test_of_a_file_that_cannot_be_decoded_the_details_are_there(page, address):
+    page.driver.get(f"{address}index.html")
+    page.press("#view", "i", "0", ",")
+    assert not page.find("#details").is_displayed(), "there is no file yet"
+    opened(page, address, V1 / "imported.nic")
+    assert page.find("#error").text.startswith("imported.nic: made with model qvrf")
+    assert page.find("#drop").is_displayed() and not page.find("#picture").is_displayed()
+    page.press("#view", "i", ",")
+    assert "qvrf" in page.find("#rows").text
+    for control in ("b", "in", "fit", "save"):
+        assert page.find(f"#{control}").get_attribute("disabled")
+    assert "stored" in page.run("return document.getElementById('b-value').value"), "nothing was turned"
 
 
 def test_the_dial_says_what_is_stored(page, address):

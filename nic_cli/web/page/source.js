@@ -33,8 +33,8 @@ export async function begin(add) {
 }
 
 async function fetched(name) {
-  const answer = await fetch(new URL(name, location.href)).catch((error) => ({ status: error.message }));
-  if (!answer.ok) throw new Error(`${name}: the server says ${answer.status}`);
+  const answer = await fetch(new URL(name, location.href)).catch(() => null);
+  if (!answer?.ok) throw new Error(`${name}: the server says ${answer?.status ?? "nothing"}`);
   return new File([await answer.blob()], name.split("/").pop());
 }
 
