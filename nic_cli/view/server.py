@@ -1,6 +1,6 @@
 """The server: on this machine's own address, for whoever knows its token, and for reading alone.
 
-    GET /TOKEN/                    the page, and its style, script and icon
+    GET /TOKEN/                    the page, and its style, scripts and icon
     GET /TOKEN/alive               an event stream without events: the tab is there
     GET /TOKEN/files               names of the files, JSON
     GET /TOKEN/N/about             what file N says of itself, JSON
@@ -38,12 +38,18 @@ from nic_cli.view.tabs import Tabs
 
 ADDRESS = "127.0.0.1"
 HOSTS = (ADDRESS, "localhost")
-ASSETS = {
-    "": ("page.html", "text/html; charset=utf-8"),
-    "view.css": ("view.css", "text/css; charset=utf-8"),
-    "view.js": ("view.js", "text/javascript; charset=utf-8"),
-    "icon.svg": ("icon.svg", "image/svg+xml"),
+KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
+PARTS = (
+    *(f"page/{name}" for name in ("page.css", "icon.svg", "page.js", "stage.js", "dial.js", "panel.js")),
+    *(f"view/{name}" for name in ("source.js", "compare.js")),
+)
+ASSETS = {"": "page/index.html", **{path.partition("/")[2]: path for path in PARTS}}
+"""Files of the package, by their names below the token: nothing else of it is served."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -172,8 +178,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         shelf = self.server.shelf
         if path in ASSETS:
-            name, kind = ASSETS[path]
-            self._send(200, resources.files("nic_cli.view").joinpath(name).read_bytes(), kind)
+            asset = resources.files("nic_cli") / ASSETS[path]
+            self._send(200, asset.read_bytes(), KINDS[asset.name.rpartition(".")[2]])
         elif path == "files":
             self._send_json([printable(exhibit.path) for exhibit in shelf.exhibits])
         elif (found := re.fullmatch(r"(\d{1,9})/(about|picture|original)", path, re.ASCII)) and int(

@@ -21,8 +21,8 @@ from nic_cli.zoo.registry import CONFIG, WEIGHTS
 HERE = Path(__file__).parent
 PAGE, DECODER, MODELS = "page", "decoder", "models"
 SUFFIXES = (".html", ".css", ".js", ".svg", ".wasm")
-SHARED = ("view.css", "icon.svg")
-"""Looks of the page of `nic view`."""
+SHARED = HERE.parent / "page"
+"""The page, that of `nic view` too."""
 LIST = "models.json"
 """Names, ids, sizes and hashes of the models beside it: what the page looks files up in."""
 MOST = 1 << 20  # bytes of a file of its own
@@ -49,7 +49,7 @@ def write(folder: Path, models: Sequence[str], *, force: bool) -> Site:
         )
     checked = [_checked(name) for name in models]
     with replacing_folder(folder) as beside:
-        for path in (*sorted((HERE / PAGE).iterdir()), *(HERE.parent / "view" / name for name in SHARED)):
+        for path in (*sorted(SHARED.iterdir()), *sorted((HERE / PAGE).iterdir())):
             _copy(path, beside)
         for path in sorted((HERE / DECODER).iterdir()):
             _copy(path, beside / DECODER)

@@ -14,7 +14,10 @@ from tests.cli.conftest import damaged
 
 EVIL = "<img src=x onerror=alert(1)>.nic"
 SOURCE = "return document.querySelector('#nic .base').src"
-READY = "return document.querySelector('#view').getAttribute('aria-busy') === 'false' && !!file"
+READY = (
+    "return document.querySelector('#view').getAttribute('aria-busy') === 'false' "
+    "&& !document.querySelector('#b').disabled"
+)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +161,26 @@ def test_a_drag_moves_and_a_wheel_zooms_where_it_is(page):
     assert grown["right"] == pytest.approx(before["right"], abs=2)  # that corner lay under the pointer
 
 
+def test_two_fingers_zoom_and_move(page):
+    """What lay between them stays between them."""
+    before, view = box(page, "#stage"), box(page, "#view")
+    middle = [view["x"] + view["width"] / 2, view["y"] + view["height"] / 2]
+
+    def touch(kind: str, away: float = 0, down: float = 0) -> None:
+        places = [{"x": middle[0] + side * away, "y": middle[1] + down, "id": side} for side in (-1, 1)]
+        events = {"type": kind, "touchPoints": places if away else []}
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", events)
+
+    touch("touchStart", 30)
+    touch("touchMove", 60)
+    touch("touchMove", 90, down=25)
+    touch("touchEnd")
+    grown = box(page, "#stage")
+    assert grown["width"] == pytest.approx(3 * before["width"], rel=0.01)
+    assert grown["x"] + grown["width"] / 2 == pytest.approx(middle[0], abs=1)
+    assert grown["y"] + grown["height"] / 2 == pytest.approx(middle[1] + 25, abs=1)
+
+
 def test_the_original_is_flipped_to_while_a_key_is_held(page):
     from selenium.webdriver import ActionChains
 
@@ -258,7 +281,7 @@ def test_of_a_large_picture_a_smaller_one_and_the_part_that_is_seen_are_asked_fo
 
 
 def test_the_page_says_so_when_the_server_has_ended(page):
-    page.run("alive.close(); alive.onerror()")
+    page.run("return import('./source.js').then(({ alive }) => (alive.close(), alive.onerror()))")
     assert "has ended" in page.find("#error").text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ from PIL import Image
 from nic_cli.errors import NicError
 from nic_cli.image.reading import from_array
 from nic_cli.view import tabs
-from nic_cli.view.server import ADDRESS, ASSETS, Server
+from nic_cli.view.server import ADDRESS, ASSETS, KINDS, Server
 from nic_cli.view.shelf import MOST, Exhibit
 from tests.cli.conftest import damaged
 
@@ -37,8 +38,9 @@ def decoded(nic, *arguments: object) -> np.ndarray:
 
 
 def test_the_page_comes_with_all_that_it_needs_and_nothing_else_may_load(served):
-    for name, (_, kind) in ASSETS.items():
+    for name, path in ASSETS.items():
         answer = ask(served.url + name)
+        kind = KINDS[path.rpartition(".")[2]]
         assert answer.status == 200 and answer.headers["Content-Type"] == kind and answer.body
         policy = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
         assert policy.pop("require-trusted-types-for") == "'script'"
@@ -58,11 +60,14 @@ def test_the_page_has_no_script_or_style_in_its_text(served):
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attributes: tags.append((tag, dict(attributes)))
     parser.feed(ask(served.url).text)
-    assert ("script", {"src": "view.js", "defer": None}) in tags
+    assert ("script", {"src": "page.js", "type": "module"}) in tags
     assert not [tag for tag, given in tags if tag == "style" or (tag == "script" and "src" not in given)]
     assert not [name for _, given in tags for name in given if name.startswith("on") or name == "style"]
     links = {given[name] for _, given in tags for name in ("src", "href", "action") if given.get(name)}
-    assert links == set(ASSETS) - {""}
+    for name in (wanted := sorted(links)):  # and what these import
+        text = ask(served.url + name).text if name.endswith(".js") else ""
+        wanted += [file for file in re.findall(r'(?:from|import) "\./([^"]+)"', text) if file not in wanted]
+    assert set(wanted) == set(ASSETS) - {""}
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "{token}x", "{short}", "%00", "é", "favicon.ico"])
@@ -100,7 +105,10 @@ def test_other_methods_are_refused(served, method):
 
 @pytest.mark.parametrize(
     "path",
-    ["x", "../page.html", "view.py", "1/about", "-1/about", "0", "0/", "0/about/", "0/no", "٠/about"],
+    [
+        *("x", "../page/index.html", "index.html", "server.py", "view/source.js", "%2e%2e/page/page.js"),
+        *("1/about", "-1/about", "0", "0/", "0/about/", "0/no", "٠/about"),
+    ],
 )
 def test_what_is_not_there_is_not_found(served, path):
     from urllib.parse import quote
