@@ -1,0 +1,97 @@
+"""The element in Firefox: the same pixels as by the second decoder, the same refusals, nobody else asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.browser import until
+from tests.bench.firefox import firefox, missing
+from tests.golden import SHOWN
+from tests.web.element import COLOURED, NATIVE, Refusal, apart, decoded, golden, refused, served, shown
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("firefox") / "site"
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with served(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if reason := missing():
+        pytest.skip(f"{reason}: apt-get install firefox-esr")
+    with firefox() as tab:
+        yield tab
+
+
+@pytest.fixture
+def page(browser, address):
+    """A page with one element, which is opened once."""
+    if browser.run("return location.href") != f"{address}one.html":
+        browser.driver.get(f"{address}one.html")
+    return browser
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_golden_files_are_shown_as_the_second_decoder_has_them(page, name):
+    """Within one level at 99.99 % of the samples, two at all."""
+    for b in (None, *SHOWN.get(name, ())):
+        found, right = shown(page, golden(name), b), decoded(name, b)
+        if name not in COLOURED:
+            levels = apart(found, right)
+            assert levels.max() <= 2 and (levels > 1).mean() <= 0.0001
+
+
+@pytest.mark.parametrize("name", ["payload-checksum", "symbol-checksum", "version-2", "cut-in-payload"])
+def test_damaged_files_are_refused_with_the_reason(page, name):
+    with pytest.raises(Refusal) as said:
+        shown(page, refused(name))
+    assert len(str(said.value).splitlines()) == 1
+    assert page.run("return document.querySelector('nic-image').header === undefined")
+
+
+def test_files_of_imported_models_are_refused_with_the_reason(page):
+    with pytest.raises(Refusal, match="model"):
+        shown(page, golden("imported"))
+
+
+def test_an_element_in_a_page_of_ones_own(browser, address, folder):
+    """Its picture comes by its address, alone; where there is none its name stands in its place."""
+    (folder / "preview.nic").write_bytes(golden("preview"))
+    (folder / "own.html").write_text(
+        '<!doctype html><html lang="en"><title>x</title>'
+        '<script type="module" src="nic-image.js"></script>'
+        '<nic-image src="preview.nic" alt="waves" b="0.5"></nic-image>'
+        '<nic-image src="none.nic" alt="what is not there"></nic-image>'
+    )
+    browser.driver.get("about:blank")
+    browser.requests()
+    browser.driver.get(f"{address}own.html")
+    one, other = (f"document.querySelectorAll('nic-image')[{at}]" for at in (0, 1))
+    until(browser, f"return !{one}.shadowRoot?.querySelector('canvas')?.hidden && {one}.header?.width")
+    assert browser.run(f"return [{one}.role, {one}.ariaLabel, {one}.b]") == ["img", "waves", 0.5]
+    until(browser, f"return !{other}.shadowRoot.querySelector('slot').hidden")
+    assert browser.run(f"return {other}.shadowRoot.querySelector('slot').textContent") == "what is not there"
+    asked = browser.requests()
+    assert f"{address}preview.nic" in asked and any("worker.js" in url for url in asked)
+    assert [url for url in asked if not url.startswith((address, f"blob:{address}"))] == []
+
+
+def test_what_is_asked_of_others_is_seen(browser, address):
+    """The control."""
+    browser.driver.get(f"{address}one.html")
+    browser.requests()
+    elsewhere = "http://localhost:49151/elsewhere"
+    browser.driver.execute_async_script(f"fetch('{elsewhere}').catch(() => 0).then(arguments[0])")
+    assert browser.requests() == [elsewhere]
+
+
+def test_the_dial_turns_realism_and_comes_back(page):
+    stored, other = (shown(page, golden("tiles"), b) for b in (None, 0.0))
+    assert (stored != other).any()
+    assert (shown(page, golden("tiles")) == stored).all()
