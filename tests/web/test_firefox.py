@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.bench.browser import until
 from tests.bench.firefox import firefox, missing
@@ -95,3 +100,27 @@ def test_the_dial_turns_realism_and_comes_back(page):
     stored, other = (shown(page, golden("tiles"), b) for b in (None, 0.0))
     assert (stored != other).any()
     assert (shown(page, golden("tiles")) == stored).all()
+
+
+def test_alpha_is_shown_where_canvases_give_noise_back(address, folder):
+    """As they do in Tor Browser, and wherever `privacy.resistFingerprinting` is set."""
+    if reason := missing():
+        pytest.skip(reason)
+    (folder / "alpha.nic").write_bytes(golden("alpha"))
+    (folder / "clear.html").write_text(
+        '<!doctype html><html lang="en"><title>x</title><body style="margin: 0; background: #000">'
+        '<script type="module" src="nic-image.js"></script><nic-image src="alpha.nic" alt="disc"></nic-image>'
+    )
+    with firefox({"privacy.resistFingerprinting": True}) as tab:
+        tab.driver.get(f"{address}clear.html")
+        until(tab, "return document.querySelector('nic-image').header?.alpha")
+        tab.driver.execute_async_script(
+            "const [done, element] = [arguments[0], document.querySelector('nic-image')];"
+            "element.addEventListener('draw', () => requestAnimationFrame(() => setTimeout(done, 100)));"
+            "element.b = 0.5"
+        )
+        shot = base64.b64decode(tab.driver.call("WebDriver:TakeScreenshot", full=False))
+    right = decoded("alpha", 0.5).astype(float)
+    right = right[..., :3] * right[..., 3:] / 255
+    found = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))[: right.shape[0], : right.shape[1]]
+    assert np.abs(found - right).max() <= 3

@@ -27,10 +27,10 @@ SHOW = """
 const [data, b, done] = arguments;
 const element = document.getElementById("picture");
 const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-const canvas = element.shadowRoot.querySelector("canvas");
 const failed = ({ detail }) => finish({ error: detail.message });
 const drawn = ({ detail }) => {
   if (!detail.full) return;
+  const canvas = element.shadowRoot.querySelector("canvas");
   const { width, height } = canvas;
   const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
   let text = "";

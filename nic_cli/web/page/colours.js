@@ -1,38 +1,73 @@
 /** What a browser does of itself: alpha, and pixels in other spaces than sRGB. */
 
+import { isHdr, onPage } from "./hdr.js";
 import { png } from "./png.js";
 
 /**
  * What the values of a picture mean, where that is not sRGB.
- * @param {{originalSpace: boolean}} header @param {Map<string, Uint8Array>} chunks
- * @returns {{icc?: Uint8Array, cicp?: Uint8Array} | undefined}
+ * @typedef {{icc?: Uint8Array, cicp?: Uint8Array, grey: boolean}} Colours
+ * @param {{originalSpace: boolean, rgb: boolean}} header @param {Map<string, Uint8Array>} chunks
+ * @returns {Promise<Colours | undefined>}
  */
-export function coloursOf(header, chunks) {
-  const cicp = chunks.get("cicp");
-  if (cicp) return { cicp };
-  const icc = header.originalSpace ? undefined : chunks.get("iccp");
-  return icc && { icc };
+export async function coloursOf({ originalSpace, rgb }, chunks) {
+  const [cicp, icc] = [chunks.get("cicp"), chunks.get("iccp")];
+  if (cicp) return { cicp, grey: !rgb };
+  if (!icc || originalSpace) return undefined;
+  const colours = { icc, grey: !rgb };
+  return (await isSrgb(colours)) ? undefined : colours;
+}
+
+/** Whether values under a profile are shown as they are without, which most are: by 216 of all. */
+async function isSrgb(colours) {
+  const image = new ImageData(216, 1);
+  for (let n = 0; n < 216; n++) {
+    const steps = [n % 6, Math.floor(n / 6) % 6, Math.floor(n / 36)];
+    image.data.set([...(colours.grey ? [n, n, n] : steps.map((step) => 51 * step)), 255], 4 * n);
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = 216;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(await createImageBitmap(await png(image, colours)), 0, 0);
+  const found = context.getImageData(0, 0, 216, 1).data;
+  return found.every((value, at) => Math.abs(value - image.data[at]) <= 1);
 }
 
 /**
  * A band of pixels as the browser shows their colours.
  * @param {{width: number, height: number, data: Uint8ClampedArray}} band RGBA
- * @param {{icc?: Uint8Array, cicp?: Uint8Array}} colours
+ * @param {Colours} colours
+ * @param {"srgb" | "display-p3"} space of the canvas that it is for
  * @returns {Promise<ImageBitmap>}
  */
-export async function shown(band, colours) {
-  return createImageBitmap(await png(band, colours));
+export async function shown({ width, height, data }, colours, space) {
+  const hdr = colours.cicp && isHdr(colours.cicp);
+  const page = hdr && new ImageData(onPage(data, colours.cicp, space), width, height, { colorSpace: space });
+  return createImageBitmap(page || (await png({ width, height, data }, colours)));
 }
+
+/**
+ * A picture as a PNG that other programs show in the same colours.
+ * @param {{width: number, height: number, data: Uint8ClampedArray}} image RGBA
+ * @param {Colours | undefined} colours
+ * @returns {Promise<Blob>}
+ */
+export async function saved(image, colours) {
+  if (!colours?.cicp || !isHdr(colours.cicp)) return png(image, colours);
+  return png({ ...image, data: onPage(image.data, colours.cicp, "display-p3") }, { cicp: DISPLAY_P3 });
+}
+
+const DISPLAY_P3 = Uint8Array.of(12, 13, 0, 1);
 
 /**
  * The alpha of a file, in 8 bits: the green of a WebP, or a grey PNG. Throws Error where it cannot be read.
  * @param {Uint8Array} data of the chunk ALPH
- * @returns {Promise<Uint8Array>} one value a pixel
+ * @returns {Promise<Uint8Array | undefined>} one value a pixel; none where this browser gives no pixels back
  */
 export async function alphaOf(data, width, height) {
   let bitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([data]), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const as = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+    bitmap = await createImageBitmap(new Blob([data]), as);
   } catch {
     throw new Error("its alpha cannot be read");
   }
@@ -41,6 +76,7 @@ export async function alphaOf(data, width, height) {
   canvas.width = width;
   canvas.height = Math.min(height, 1024);
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!honest(context)) return undefined;
   const out = new Uint8Array(width * height);
   for (let top = 0; top < height; top += canvas.height) {
     const rows = Math.min(canvas.height, height - top);
@@ -50,6 +86,16 @@ export async function alphaOf(data, width, height) {
   }
   bitmap.close();
   return out;
+}
+
+/** Whether a canvas gives back what was drawn: some browsers return noise, lest their users be recognised. */
+function honest(context) {
+  return ["#102030", "#405060", "#708090"].every((colour) => {
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+    return colour === `#${[red, green, blue].map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+  });
 }
 
 /**

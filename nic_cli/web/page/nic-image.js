@@ -11,8 +11,7 @@
  */
 import { Team } from "./decoder/client.js";
 import { parse } from "./decoder/container.js";
-import { alphaOf, coloursOf, shade, shown } from "./colours.js";
-import { png } from "./png.js";
+import { alphaOf, coloursOf, saved, shade, shown } from "./colours.js";
 import { modelOf } from "./weights.js";
 
 const BASE = new URL(".", import.meta.url);
@@ -54,6 +53,8 @@ class NicImage extends HTMLElement {
   #timer;
   #b;
   #canvas = document.createElement("canvas");
+  #context;
+  #space; // that was asked of it
   #preview = document.createElement("img");
   #instead = document.createElement("slot");
   header;
@@ -107,11 +108,21 @@ class NicImage extends HTMLElement {
     this.#load(() => blob.arrayBuffer());
   }
 
-  /** The picture as it is shown, as a PNG. @returns {Promise<Blob>} */
+  /**
+   * The picture that is shown as a PNG, decoded anew: a canvas has lost some of its colours.
+   * @returns {Promise<Blob>}
+   */
   async toBlob() {
-    if (this.#held?.colours) return new Promise((done) => this.#canvas.toBlob(done, "image/png"));
-    const { width, height } = this.#canvas;
-    return png(this.#canvas.getContext("2d").getImageData(0, 0, width, height));
+    const held = this.#held;
+    if (!held?.picture) throw new Error("no picture is shown");
+    if (held.mask) throw new Error("this browser gives no alpha back");
+    const { width, height } = this.header;
+    const image = { width, height, data: new Uint8ClampedArray(4 * width * height) };
+    await held.picture.show({ b: this.b }, (band) => {
+      if (held.alpha) shade(band, held.alpha, width, height);
+      image.data.set(band.data, 4 * width * band.top);
+    });
+    return saved(image, held.colours);
   }
 
   #name() {
@@ -143,8 +154,9 @@ class NicImage extends HTMLElement {
     const picture = await team.picture(bytes);
     const alpha = chunks.get("ALPH");
     held.alpha = alpha && (await alphaOf(alpha, header.width, header.height));
+    held.colours = await coloursOf(header, chunks);
     if (this.#held !== held) return void (await picture.close());
-    held.colours = coloursOf(header, chunks);
+    if (alpha && !held.alpha) held.mask = URL.createObjectURL(new Blob([alpha]));
     held.picture = picture;
     const { width, height, channels, bitDepth } = picture;
     this.header = {
@@ -196,11 +208,8 @@ class NicImage extends HTMLElement {
     let first = this.#canvas.hidden || this.#canvas.width !== width || this.#canvas.height !== height;
     const band = (found) => {
       if (!fits()) return;
-      if (first) {
-        this.#canvas.width = width;
-        this.#canvas.height = height;
-        first = false;
-      }
+      if (first) this.#anew(held);
+      first = false;
       painted.push(this.#paint(held, found, 1, fits));
     };
     try {
@@ -217,6 +226,23 @@ class NicImage extends HTMLElement {
     if ((held.moved || this.hasAttribute("live")) && !held.mixed) this.#prepare(held);
   }
 
+  /** An empty canvas for a picture: once it has a colour space, it never gets another. */
+  #anew({ colours, mask }) {
+    const space = colours ? "display-p3" : "srgb";
+    if (this.#space && this.#space !== space) {
+      const other = document.createElement("canvas");
+      other.hidden = true;
+      other.part = "picture";
+      this.#canvas.replaceWith(other);
+      this.#canvas = other;
+    }
+    this.#space = space;
+    this.#context = this.#canvas.getContext("2d", { colorSpace: space });
+    this.#canvas.width = this.header.width;
+    this.#canvas.height = this.header.height;
+    this.#canvas.style.mask = mask ? `url(${mask}) 0 0 / 100% 100% luminance` : "";
+  }
+
   /** What the dial mixes; most pictures have no dial. */
   #prepare(held) {
     const { width, height } = this.header;
@@ -231,9 +257,11 @@ class NicImage extends HTMLElement {
   async #paint(held, band, scale, fits = () => this.#held === held) {
     const { width, height } = this.header;
     if (held.alpha) shade(band, held.alpha, width, height, scale);
-    const source = held.colours ? await shown(band, held.colours) : new ImageData(band.data, band.width);
+    const context = this.#context;
+    const space = context.getContextAttributes().colorSpace; // srgb in browsers that know no other
+    const { data } = band;
+    const source = held.colours ? await shown(band, held.colours, space) : new ImageData(data, band.width);
     if (fits()) {
-      const context = this.#canvas.getContext("2d", { colorSpace: held.colours ? "display-p3" : "srgb" });
       if (scale === 1 && !held.colours) context.putImageData(source, 0, band.top);
       else {
         const bitmap = held.colours ? source : await createImageBitmap(source);
@@ -249,6 +277,7 @@ class NicImage extends HTMLElement {
     clearTimeout(this.#timer);
     this.#turn?.abort();
     this.#held?.picture?.close().catch(() => {});
+    if (this.#held?.mask) URL.revokeObjectURL(this.#held.mask);
     this.#held = this.header = undefined;
     this.#preview.hidden = this.#canvas.hidden = this.#instead.hidden = true;
   }

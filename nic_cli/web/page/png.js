@@ -13,22 +13,25 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 
 /**
  * @param {{width: number, height: number, data: Uint8ClampedArray}} image RGBA, rows without gaps.
- * @param {{icc?: Uint8Array, cicp?: Uint8Array}} [colours] what the values mean; sRGB without.
+ * @param {{icc?: Uint8Array, cicp?: Uint8Array, grey?: boolean}} [colours] what the values mean; sRGB
+ *   without. grey: R, G and B are equal, and a profile describes them as one.
  * @returns {Promise<Blob>}
  */
-export async function png({ width, height, data }, { icc, cicp } = {}) {
+export async function png({ width, height, data }, { icc, cicp, grey = false } = {}) {
   const head = new Uint8Array(13);
   const fields = new DataView(head.buffer);
   fields.setUint32(0, width);
   fields.setUint32(4, height);
-  head.set([8, 6, 0, 0, 0], 8); // 8 bits, RGBA
+  head.set([8, grey ? 4 : 6, 0, 0, 0], 8); // 8 bits, with alpha
   const parts = [SIGNATURE, ...chunk("IHDR", head)];
   if (cicp) parts.push(...chunk("cICP", cicp));
   else if (icc) parts.push(...chunk("iCCP", joined([ascii("ICC\0\0"), await deflated([icc])])));
   else parts.push(...chunk("sRGB", Uint8Array.of(0)));
   const rows = [];
   const filter = Uint8Array.of(0);
-  for (let y = 0; y < height; y++) rows.push(filter, data.subarray(4 * width * y, 4 * width * (y + 1)));
+  const values = grey ? data.filter((_, at) => at % 4 === 0 || at % 4 === 3) : data;
+  const length = (grey ? 2 : 4) * width;
+  for (let y = 0; y < height; y++) rows.push(filter, values.subarray(length * y, length * (y + 1)));
   parts.push(...chunk("IDAT", await deflated(rows)), ...chunk("IEND", new Uint8Array(0)));
   return new Blob(parts, { type: "image/png" });
 }
