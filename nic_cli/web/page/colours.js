@@ -7,18 +7,20 @@ import { png } from "./png.js";
  * What the values of a picture mean, where that is not sRGB.
  * @typedef {{icc?: Uint8Array, cicp?: Uint8Array, grey: boolean}} Colours
  * @param {{originalSpace: boolean, rgb: boolean}} header @param {Map<string, Uint8Array>} chunks
- * @returns {Promise<Colours | undefined>}
+ * @returns {Colours | undefined}
  */
-export async function coloursOf({ originalSpace, rgb }, chunks) {
+export function coloursOf({ originalSpace, rgb }, chunks) {
   const [cicp, icc] = [chunks.get("cicp"), chunks.get("iccp")];
   if (cicp) return { cicp, grey: !rgb };
-  if (!icc || originalSpace) return undefined;
-  const colours = { icc, grey: !rgb };
-  return (await isSrgb(colours)) ? undefined : colours;
+  return icc && !originalSpace ? { icc, grey: !rgb } : undefined;
 }
 
-/** Whether values under a profile are shown as they are without, which most are: by 216 of all. */
-async function isSrgb(colours) {
+/**
+ * Whether values under a profile are shown as they are without it, as is so for most: by 216 of all.
+ * @param {Colours} colours
+ */
+export async function isSrgb(colours) {
+  if (!colours.icc) return false;
   const image = new ImageData(216, 1);
   for (let n = 0; n < 216; n++) {
     const steps = [n % 6, Math.floor(n / 6) % 6, Math.floor(n / 36)];

@@ -11,7 +11,7 @@
  */
 import { Team } from "./decoder/client.js";
 import { parse } from "./decoder/container.js";
-import { alphaOf, coloursOf, saved, shade, shown } from "./colours.js";
+import { alphaOf, coloursOf, isSrgb, saved, shade, shown } from "./colours.js";
 import { modelOf } from "./weights.js";
 
 const BASE = new URL(".", import.meta.url);
@@ -154,7 +154,8 @@ class NicImage extends HTMLElement {
     const picture = await team.picture(bytes);
     const alpha = chunks.get("ALPH");
     held.alpha = alpha && (await alphaOf(alpha, header.width, header.height));
-    held.colours = await coloursOf(header, chunks);
+    const colours = coloursOf(header, chunks);
+    held.colours = colours && (await isSrgb(colours)) ? undefined : colours;
     if (this.#held !== held) return void (await picture.close());
     if (alpha && !held.alpha) held.mask = URL.createObjectURL(new Blob([alpha]));
     held.picture = picture;
