@@ -16,22 +16,27 @@ export function coloursOf({ originalSpace, rgb }, chunks) {
 }
 
 /**
- * Whether values under a profile are shown as they are without it, as is so for most: by 216 of all.
+ * The space of canvases that values are in already, as most are by their profile; undefined where in none.
  * @param {Colours} colours
+ * @returns {Promise<"srgb" | "display-p3" | undefined>}
  */
-export async function isSrgb(colours) {
-  if (!colours.icc) return false;
+export async function spaceOf(colours) {
+  if (!colours.icc) return undefined;
   const image = new ImageData(216, 1);
   for (let n = 0; n < 216; n++) {
     const steps = [n % 6, Math.floor(n / 6) % 6, Math.floor(n / 36)];
     image.data.set([...(colours.grey ? [n, n, n] : steps.map((step) => 51 * step)), 255], 4 * n);
   }
-  const canvas = document.createElement("canvas");
-  canvas.width = 216;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(await createImageBitmap(await png(image, colours)), 0, 0);
-  const found = context.getImageData(0, 0, 216, 1).data;
-  return found.every((value, at) => Math.abs(value - image.data[at]) <= 1);
+  const bitmap = await createImageBitmap(await png(image, colours));
+  return ["srgb", "display-p3"].find((space) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 216;
+    const context = canvas.getContext("2d", { colorSpace: space, willReadFrequently: true });
+    if (context.getContextAttributes().colorSpace !== space) return false; // not known here
+    context.drawImage(bitmap, 0, 0);
+    const found = context.getImageData(0, 0, 216, 1).data;
+    return found.every((value, at) => Math.abs(value - image.data[at]) <= 1);
+  });
 }
 
 /**
@@ -39,12 +44,12 @@ export async function isSrgb(colours) {
  * @param {{width: number, height: number, data: Uint8ClampedArray}} band RGBA
  * @param {Colours} colours
  * @param {"srgb" | "display-p3"} space of the canvas that it is for
- * @returns {Promise<ImageBitmap>}
+ * @returns {Promise<ImageData | ImageBitmap>}
  */
-export async function shown({ width, height, data }, colours, space) {
-  const hdr = colours.cicp && isHdr(colours.cicp);
-  const page = hdr && new ImageData(onPage(data, colours.cicp, space), width, height, { colorSpace: space });
-  return createImageBitmap(page || (await png({ width, height, data }, colours)));
+export async function shown(band, colours, space) {
+  if (!colours.cicp || !isHdr(colours.cicp)) return createImageBitmap(await png(band, colours));
+  const data = onPage(band.data, colours.cicp, space);
+  return new ImageData(data, band.width, band.height, { colorSpace: space });
 }
 
 /**

@@ -11,7 +11,7 @@
  */
 import { Team } from "./decoder/client.js";
 import { parse } from "./decoder/container.js";
-import { alphaOf, coloursOf, isSrgb, saved, shade, shown } from "./colours.js";
+import { alphaOf, coloursOf, saved, shade, shown, spaceOf } from "./colours.js";
 import { modelOf } from "./weights.js";
 
 const BASE = new URL(".", import.meta.url);
@@ -155,7 +155,9 @@ class NicImage extends HTMLElement {
     const alpha = chunks.get("ALPH");
     held.alpha = alpha && (await alphaOf(alpha, header.width, header.height));
     const colours = coloursOf(header, chunks);
-    held.colours = colours && (await isSrgb(colours)) ? undefined : colours;
+    const space = colours ? await spaceOf(colours) : "srgb";
+    Object.assign(held, { direct: Boolean(space), space: space ?? "display-p3" });
+    held.colours = space === "srgb" ? undefined : colours;
     if (this.#held !== held) return void (await picture.close());
     if (alpha && !held.alpha) held.mask = URL.createObjectURL(new Blob([alpha]));
     held.picture = picture;
@@ -228,8 +230,7 @@ class NicImage extends HTMLElement {
   }
 
   /** An empty canvas for a picture: once it has a colour space, it never gets another. */
-  #anew({ colours, mask }) {
-    const space = colours ? "display-p3" : "srgb";
+  #anew({ space, mask }) {
     if (this.#space && this.#space !== space) {
       const other = document.createElement("canvas");
       other.hidden = true;
@@ -259,13 +260,15 @@ class NicImage extends HTMLElement {
     const { width, height } = this.header;
     if (held.alpha) shade(band, held.alpha, width, height, scale);
     const context = this.#context;
-    const space = context.getContextAttributes().colorSpace; // srgb in browsers that know no other
-    const { data } = band;
-    const source = held.colours ? await shown(band, held.colours, space) : new ImageData(data, band.width);
+    const { colorSpace } = context.getContextAttributes(); // srgb in browsers that know no other
+    const source = held.direct
+      ? new ImageData(band.data, band.width, band.height, { colorSpace })
+      : await shown(band, held.colours, colorSpace);
     if (fits()) {
-      if (scale === 1 && !held.colours) context.putImageData(source, 0, band.top);
+      const ready = source instanceof ImageData;
+      if (scale === 1 && ready) context.putImageData(source, 0, band.top);
       else {
-        const bitmap = held.colours ? source : await createImageBitmap(source);
+        const bitmap = ready ? await createImageBitmap(source) : source;
         context.clearRect(0, scale * band.top, width, scale * band.height);
         context.drawImage(bitmap, 0, scale * band.top, scale * band.width, scale * band.height);
         bitmap.close();
