@@ -26,6 +26,13 @@ Services.obs.addObserver(this.watcher ??= { observe(channel) {
 } }, "http-on-modify-request");
 """
 
+COMPLAINTS = """
+const script = (message) => message instanceof Ci.nsIScriptError && /^https?:/.test(message.sourceName);
+const found = Services.console.getMessageArray().filter(script).map((message) => message.errorMessage);
+Services.console.reset();
+return found;
+"""
+
 
 def missing() -> str:
     """What is not installed, as the reason to skip a test; empty if all is there."""
@@ -90,6 +97,10 @@ class Tab(Page):
     def requests(self) -> list[str]:
         """What pages and their workers have asked for since the last call."""
         return self.of_the_browser("return (Services.askedFor ??= []).splice(0)")
+
+    def complaints(self) -> list[str]:
+        """What Firefox has said of pages since the last call, refusals by their policies too."""
+        return self.of_the_browser(COMPLAINTS)
 
 
 @contextmanager

@@ -87,13 +87,28 @@ def test_an_element_in_a_page_of_ones_own(browser, address, folder):
     assert [url for url in asked if not url.startswith((address, f"blob:{address}"))] == []
 
 
+def test_the_page_of_nic_web_shows_a_file_and_asks_nobody_else(browser, address, folder):
+    (folder / "photo.nic").write_bytes(golden("preview"))
+    browser.complaints(), browser.requests()
+    browser.driver.get(f"{address}index.html?file=photo.nic")
+    element = "document.querySelector('nic-image')"
+    until(
+        browser, f"return {element}?.header && {element}.shadowRoot.querySelector('canvas').checkVisibility()"
+    )
+    assert browser.run(f"return [{element}.header.width, {element}.ariaLabel]") == [330, "photo.nic"]
+    assert [url for url in browser.requests() if not url.startswith((address, f"blob:{address}"))] == []
+    assert browser.complaints() == []
+
+
 def test_what_is_asked_of_others_is_seen(browser, address):
-    """The control."""
-    browser.driver.get(f"{address}one.html")
-    browser.requests()
+    """The control: from a page without a policy, and refused to one that has one."""
     elsewhere = "http://localhost:49151/elsewhere"
-    browser.driver.execute_async_script(f"fetch('{elsewhere}').catch(() => 0).then(arguments[0])")
-    assert browser.requests() == [elsewhere]
+    for page, asked in (("one.html", [elsewhere]), ("index.html", [])):
+        browser.driver.get(f"{address}{page}")
+        browser.complaints(), browser.requests()
+        browser.driver.execute_async_script(f"fetch('{elsewhere}').catch(() => 0).then(arguments[0])")
+        assert [url for url in browser.requests() if not url.startswith(address)] == asked
+        assert ("Content-Security-Policy" in " ".join(browser.complaints())) == (not asked)
 
 
 def test_the_dial_turns_realism_and_comes_back(page):

@@ -22,7 +22,7 @@ EMPTY = 125
 MOST = {"plain": 350, "wide, with alpha": 390}
 """MiB while 6.3 megapixels are shown by the smallest of models: 1.3 times what was measured."""
 MOST_BY_IRIS = 475
-"""The same of 1.6 megapixels by the embedded model, whose weights and latents they are for the most part."""
+"""The same of 0.7 megapixels by the embedded model, whose weights and latents they are for the most part."""
 SHOW = """
 const [source, done] = arguments;
 const ended = new AbortController();
@@ -50,7 +50,7 @@ def files(folder: Path) -> None:
     alpha = np.concatenate([pixels, pixels[..., :1]], 2)
     Image.fromarray(alpha).save(stream, "TIFF", icc_profile=profile_of(ColourCode(P3, "srgb")))
     (folder / "wide, with alpha.nic").write_bytes(nic_cli.encode(stream.getvalue(), q=0.0, model=tiny))
-    (folder / "iris.nic").write_bytes(nic_cli.encode(drawn(WIDE // 2, HIGH // 2), q=0.0))
+    (folder / "iris.nic").write_bytes(nic_cli.encode(drawn(WIDE // 3, HIGH // 3), q=0.0))
 
 
 class Tab:
