@@ -8,6 +8,7 @@ import { $ } from "./panel.js";
 
 const [view, stage] = [$("view"), $("stage")];
 const FAR = 80; // CSS pixels that an arrow moves
+const SMALL = matchMedia("(max-width: 40rem)"); // screens on which all of a picture is what is wanted first
 let size = null; // of the picture
 
 /** The middle of the view; device pixels for each of the picture; whether all of it is to be seen. */
@@ -19,7 +20,7 @@ export function put(picture) {
   size = picture;
   if (!size) return;
   const { width, height } = size;
-  Object.assign(at, { x: width / 2, y: height / 2, zoom: 1, fit: fitted() === 1 });
+  Object.assign(at, { x: width / 2, y: height / 2, zoom: 1, fit: fitted() === 1 || SMALL.matches });
   place(stage, { x: 0, y: 0, w: width, h: height });
   layout();
 }

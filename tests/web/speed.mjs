@@ -29,7 +29,7 @@ for (let i = 0; i < Number(times); i++) {
   said.again.push(lap());
   if (i + 1 < Number(times)) continue;
   const slider = new Slider(picture);
-  for await (const _ of slider.prepare());
+  while ((await slider.step()) < 1);
   said.slider = [lap()];
   slider.draw(0.3);
   said.mix = [lap()];

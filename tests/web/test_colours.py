@@ -245,13 +245,16 @@ def saved(page, data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(page.driver.execute_async_script(script))))
 
 
+KINDS = {(False, False): "RGB", (False, True): "L", (True, False): "RGBA", (True, True): "LA"}
+
+
 @pytest.mark.parametrize("case", ["a curve of its own", "alpha", "grey", "grey with alpha"])
 def test_what_is_saved_has_the_profile_and_all_colours(page, case):
     """Those under alpha too, and those beyond the canvas."""
     data = packed(case)
     colours, alpha, icc = values(data)
     found = saved(page, data)
-    assert found.info["icc_profile"] == icc and found.mode == ("LA" if "grey" in case else "RGBA")
+    assert found.info["icc_profile"] == icc and found.mode == KINDS["alpha" in case, "grey" in case]
     pixels = np.asarray(found).astype(int)
     assert (pixels[..., -1] == alpha).all() and np.abs(pixels[..., :-1] - colours).max() <= ROUNDED
 

@@ -135,10 +135,16 @@ class RemotePicture {
     await Promise.all(places.map(drawn));
   }
 
-  /** As `Slider.prepare`, by the first worker. */
-  prepare(scale, progress) {
+  /**
+   * Draws what `mix` takes, whenever the worker has nothing else to draw.
+   * @param {number} scale @param {(share: number) => void} [progress]
+   */
+  async prepare(scale, progress) {
     const [{ remote, picture }] = this.places;
-    return remote.ask("prepare", { picture, scale }, [], progress);
+    for (let share = 0; share < 1; progress?.(share)) {
+      for (let last; last !== remote.last; ) await (last = remote.last);
+      share = await remote.ask("prepare", { picture, scale });
+    }
   }
 
   /** As `Slider.draw`. @param {number} b */

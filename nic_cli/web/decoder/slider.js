@@ -19,21 +19,26 @@ export class Slider {
     Object.assign(this, { picture, scale, band });
     const { width, height } = picture.sizeAt(scale);
     Object.assign(this, { width, height });
-    this.drawn = DRAWN.map(() => null);
+    /** Those that are whole; rows of the next one, of which so many are there. @type {Uint8ClampedArray[]} */
+    this.drawn = [];
+    this.next = null;
+    this.top = 0;
   }
 
-  /** Draws, a few rows at a time. @yields {number} the share that is done */
-  async *prepare() {
-    const { picture, scale, band, width, height } = this;
-    for (const [i, b] of DRAWN.entries()) {
-      const data = new Uint8ClampedArray(4 * width * height);
-      for (let top = 0; top < height; top += band) {
-        const rows = Math.min(band, height - top);
-        data.set((await picture.drawn({ b, scale, top, rows })).data, 4 * width * top);
-        yield (i + (top + rows) / height) / DRAWN.length;
-      }
-      this.drawn[i] = data;
+  /** Draws a few rows more. @returns {Promise<number>} the share that is done, 1 at the end */
+  async step() {
+    const { picture, scale, band, width, height, drawn, top } = this;
+    if (drawn.length === DRAWN.length) return 1;
+    const rows = Math.min(band, height - top);
+    const { data } = await picture.drawn({ b: DRAWN[drawn.length], scale, top, rows });
+    this.next ??= new Uint8ClampedArray(4 * width * height);
+    this.next.set(data, 4 * width * top);
+    this.top += rows;
+    if (this.top === height) {
+      drawn.push(this.next);
+      [this.next, this.top] = [null, 0];
     }
+    return (drawn.length + this.top / height) / DRAWN.length;
   }
 
   /**

@@ -9,7 +9,7 @@
  *     open     data                     -> picture (a number), width, height, channels, bitDepth, header,
  *                                          chunks
  *     draw     picture, b, scale, top, rows, deep -> width, height, data
- *     prepare  picture, scale           -> null, once `mix` can do its work; others are answered meanwhile
+ *     prepare  picture, scale           -> the share of what `mix` takes that is there, each time a bit more
  *     mix      picture, b               -> width, height, data, of the scale that was prepared, or null
  *     close    picture                  -> null
  */
@@ -26,9 +26,6 @@ let opened = 0;
 
 /** How many rows are well drawn at a time. */
 const band = () => (model.gpu && !model.gpu.lost ? 1024 : 64);
-
-/** Lets messages that came meanwhile be answered. */
-const pause = () => new Promise((resume) => setTimeout(resume));
 
 const ANSWERS = {
   async model({ config, weights, plain = false, threads = 1, gpu = "" }) {
@@ -52,16 +49,10 @@ const ANSWERS = {
     return { found, transfer: [found.data.buffer] };
   },
 
-  async prepare({ picture, scale }, done) {
+  async prepare({ picture, scale }) {
     const entry = held(picture);
-    const slider = new Slider(entry.picture, scale, band());
-    entry.slider = slider;
-    for await (const share of slider.prepare()) {
-      done(share);
-      await pause();
-      if (entry.slider !== slider) throw new NicError("closed, or prepared at another scale");
-    }
-    return { found: null };
+    if (entry.slider?.scale !== scale) entry.slider = new Slider(entry.picture, scale, band());
+    return { found: await entry.slider.step() };
   },
 
   async mix({ picture, b }) {

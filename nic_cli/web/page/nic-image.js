@@ -3,24 +3,28 @@
  *
  *   <script type="module" src="site/nic-image.js"></script>
  *
- * Attributes: src, alt, b (realism, 0 to 1; that of the file without), live (b will be turned). Properties:
- * file (a Blob in place of src), b, header (of the file that is shown), ready (a promise). Events: progress
+ * Attributes, which are properties too: src, alt, width, height, loading="lazy", b (realism, 0 to 1; that of
+ * the file without), live (b will be turned). Further properties: file (a Blob in place of src), header (of
+ * the file that is shown), ready (a promise). toBlob() gives a PNG. Events, which do not bubble: progress
  * (detail.share of the weights), preview, load (detail: the header), draw (detail.full) and error
  * (detail.message). What a file has as a preview is shown until it is decoded; alt, or what stands between
- * the tags, where it cannot be. The models lie beside this script.
+ * the tags, where it cannot be. Parts for styles: picture and preview. The models lie beside this script.
  */
 import { Team } from "./decoder/client.js";
 import { parse } from "./decoder/container.js";
-import { alphaOf, coloursOf, saved, shade, shown, spaceOf } from "./colours.js";
+import { lookOf, pngOf, Surface } from "./surface.js";
 import { modelOf } from "./weights.js";
 
 const BASE = new URL(".", import.meta.url);
 const SETTLED = 150; // milliseconds without another b, after which the full picture is drawn
-const MIXED = 1 << 21; // pixels of the pictures that the dial mixes while it moves; larger ones are mixed smaller
+const MIXED = 1 << 21; // pixels of the pictures that the dial mixes while it moves, of larger ones fewer
+const AHEAD = "100%"; // of the window, in which lazy pictures are fetched before they are seen
+const REFLECTED = ["src", "alt", "width", "height", "loading"];
 const STYLE = `
   :host { display: inline-block; position: relative; max-width: 100%; line-height: 0; }
   :host([hidden]) { display: none; }
-  img, canvas { display: block; max-width: 100%; width: 100%; height: auto; }
+  img, canvas { display: block; max-width: 100%; width: 100%; height: 100%; }
+  img, canvas { object-fit: inherit; object-position: inherit; }
   img:not([hidden]) + canvas { position: absolute; inset: 0; }
   slot { line-height: normal; }
   [hidden] { display: none; }
@@ -46,17 +50,17 @@ const AT_WORK = globalThis.crossOriginIsolated
   : { gpu: "real", count: Math.min(4, Math.max(1, Math.floor(CORES / 2))) };
 
 class NicImage extends HTMLElement {
-  static observedAttributes = ["src", "b", "alt"];
-  /** What is shown: the decoder's picture, its colours and alpha; and what ends the work on it. */
+  static observedAttributes = ["b", ...REFLECTED];
+  /** What is shown: the decoder's picture, what it looks like; whether b moved; what the dial mixes. */
   #held;
   #turn; // ends a drawing
   #timer;
   #b;
-  #canvas = document.createElement("canvas");
-  #context;
-  #space; // that was asked of it
-  #preview = document.createElement("img");
-  #instead = document.createElement("slot");
+  #near; // waits for the element to come near
+  #surface;
+  #box = new CSSStyleSheet();
+  #preview = Object.assign(document.createElement("img"), { part: "preview", alt: "", hidden: true });
+  #instead = Object.assign(document.createElement("slot"), { hidden: true });
   header;
   ready = Promise.resolve();
 
@@ -65,15 +69,19 @@ class NicImage extends HTMLElement {
     const style = new CSSStyleSheet();
     style.replaceSync(STYLE);
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [style];
-    this.#canvas.hidden = this.#preview.hidden = this.#instead.hidden = true;
-    this.#canvas.part = "picture";
-    this.#preview.part = "preview";
-    this.#preview.alt = "";
-    root.append(this.#preview, this.#canvas, this.#instead);
+    root.adoptedStyleSheets = [style, this.#box];
+    root.append(this.#preview);
+    this.#surface = new Surface(root);
+    root.append(this.#instead);
   }
 
   connectedCallback() {
+    for (const name of [...REFLECTED, "live", "b", "file"]) {
+      if (!Object.hasOwn(this, name)) continue; // set before this script was there
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
     if (!this.hasAttribute("role")) this.setAttribute("role", "img");
     this.#name();
     if (this.#b === undefined && this.hasAttribute("b")) this.b = this.getAttribute("b");
@@ -85,10 +93,12 @@ class NicImage extends HTMLElement {
   }
 
   attributeChangedCallback(name, before, now) {
-    if (before === now || !this.isConnected) return;
+    if (before === now) return;
+    if (name === "width" || name === "height") this.#sized();
+    if (!this.isConnected) return;
     if (name === "src") this.#fetch();
-    else if (name === "b") this.b = now;
-    else this.#name();
+    if (name === "b") this.b = now;
+    if (name === "alt") this.#name();
   }
 
   /** Realism that is shown, 0 to 1; set it to show another, or to undefined for that of the file. */
@@ -100,7 +110,15 @@ class NicImage extends HTMLElement {
     const b = value === undefined || value === null ? undefined : Math.min(1, Math.max(0, Number(value)));
     if (Number.isNaN(b) || b === this.#b) return;
     this.#b = b;
-    if (this.#held?.picture) this.#moved();
+    if (this.header) this.#moved();
+  }
+
+  get live() {
+    return this.hasAttribute("live");
+  }
+
+  set live(is) {
+    this.toggleAttribute("live", Boolean(is));
   }
 
   /** The file that is shown, a Blob. */
@@ -109,20 +127,13 @@ class NicImage extends HTMLElement {
   }
 
   /**
-   * The picture that is shown as a PNG, decoded anew: a canvas has lost some of its colours.
+   * The picture at the realism that is asked for as a PNG, decoded anew: canvases lose some of its colours.
    * @returns {Promise<Blob>}
    */
   async toBlob() {
     const held = this.#held;
     if (!held?.picture) throw new Error("no picture is shown");
-    if (held.mask) throw new Error("this browser gives no alpha back");
-    const { width, height } = this.header;
-    const image = { width, height, data: new Uint8ClampedArray(4 * width * height) };
-    await held.picture.show({ b: this.b }, (band) => {
-      if (held.alpha) shade(band, held.alpha, width, height);
-      image.data.set(band.data, 4 * width * band.top);
-    });
-    return saved(image, held.colours);
+    return pngOf(held.look, (band) => held.picture.show({ b: this.b }, band));
   }
 
   #name() {
@@ -130,13 +141,28 @@ class NicImage extends HTMLElement {
     if (alt !== null) this.setAttribute("aria-label", alt);
   }
 
+  /** As of an <img>: sizes, that styles of the page go before. */
+  #sized() {
+    const [width, height] = ["width", "height"].map((name) => parseInt(this.getAttribute(name), 10));
+    const rules = [width > 0 && `width: ${width}px`, height > 0 && `height: ${height}px`];
+    if (rules[0] && rules[1]) rules.push(`aspect-ratio: ${width} / ${height}`);
+    this.#box.replaceSync(`:host { ${rules.filter(Boolean).join("; ")} }`);
+  }
+
   #fetch() {
+    this.#close();
     const source = new URL(this.getAttribute("src"), document.baseURI);
-    this.#load(async () => {
-      const answer = await fetch(source);
-      if (!answer.ok) throw new Error(`${source.pathname}: the server says ${answer.status}`);
-      return answer.arrayBuffer();
-    });
+    const load = () =>
+      this.#load(async () => {
+        const answer = await fetch(source).catch(() => null);
+        if (!answer?.ok) throw new Error(`${source.pathname}: ${said(answer?.status)}`);
+        return answer.arrayBuffer();
+      });
+    if (this.getAttribute("loading") !== "lazy") return load();
+    this.#near = new IntersectionObserver((seen) => {
+      if (seen.some(({ isIntersecting }) => isIntersecting)) load();
+    }, { rootMargin: AHEAD });
+    this.#near.observe(this);
   }
 
   #load(bytesOf) {
@@ -152,37 +178,29 @@ class NicImage extends HTMLElement {
     this.#show(header, chunks.get("prev"));
     const team = await teamOf(header, (share) => this.#held === held && this.#tell("progress", { share }));
     const picture = await team.picture(bytes);
-    const alpha = chunks.get("ALPH");
-    held.alpha = alpha && (await alphaOf(alpha, header.width, header.height));
-    const colours = coloursOf(header, chunks);
-    const space = colours ? await spaceOf(colours) : "srgb";
-    Object.assign(held, { direct: Boolean(space), space: space ?? "display-p3" });
-    held.colours = space === "srgb" ? undefined : colours;
-    if (this.#held !== held) return void (await picture.close());
-    if (alpha && !held.alpha) held.mask = URL.createObjectURL(new Blob([alpha]));
-    held.picture = picture;
+    const look = await lookOf(header, chunks).catch((error) => error);
+    Object.assign(held, { look, picture });
+    if (this.#held !== held) return release(held);
+    if (look instanceof Error) throw look;
     const { width, height, channels, bitDepth } = picture;
     this.header = {
-      width, height, channels, bitDepth, alpha: Boolean(alpha), wide: Boolean(held.colours), q: header.q / 4096,
-      b: header.b / 4096, model: header.model, modelId: header.modelId, tiles: header.tiles.length,
-      version: `${bytes[8] >> 4}.${bytes[8] & 15}`,
+      width, height, channels, bitDepth, alpha: chunks.has("ALPH"), wide: Boolean(look.colours),
+      q: header.q / 4096, b: header.b / 4096, model: header.model, modelId: header.modelId,
+      tiles: header.tiles.length, version: `${bytes[8] >> 4}.${bytes[8] & 15}`,
     };
     this.#tell("load", this.header);
     await this.#draw(held);
   }
 
-  /** What the file has as a preview, at the size of the picture. */
+  /** What the file has as a preview, or room, at the size of the picture. */
   #show({ width, height }, preview) {
-    this.#preview.width = width;
-    this.#preview.height = height;
-    if (!preview) return;
+    if (!preview) return this.#surface.reserve(width, height);
     const address = URL.createObjectURL(new Blob([preview], { type: "image/webp" }));
     this.#preview.onload = this.#preview.onerror = ({ type }) => {
       URL.revokeObjectURL(address);
       if (type === "load") this.#tell("preview");
     };
-    this.#preview.src = address;
-    this.#preview.hidden = false;
+    Object.assign(this.#preview, { width, height, src: address, hidden: false });
   }
 
   /** Another b: a mix of pictures at once where they are there, the full one when no other is asked for. */
@@ -197,8 +215,9 @@ class NicImage extends HTMLElement {
 
   async #mix(held, b) {
     const found = await held.picture.mix(b).catch(() => null);
-    if (!found || this.#held !== held || this.b !== b || this.#turn?.signal.aborted === false) return;
-    await this.#paint(held, { top: 0, ...found }, held.mixed);
+    const fits = () => this.#held === held && this.b === b && this.#turn?.signal.aborted !== false;
+    if (!found || !fits()) return;
+    await this.#surface.paint(held.look, { top: 0, ...found }, held.mixed, fits);
     if (this.#held === held) this.#tell("draw", { full: false });
   }
 
@@ -206,15 +225,8 @@ class NicImage extends HTMLElement {
   async #draw(held) {
     const turn = (this.#turn = new AbortController());
     const fits = () => this.#held === held && !turn.signal.aborted;
-    const { width, height } = this.header;
     const painted = [];
-    let first = this.#canvas.hidden || this.#canvas.width !== width || this.#canvas.height !== height;
-    const band = (found) => {
-      if (!fits()) return;
-      if (first) this.#anew(held);
-      first = false;
-      painted.push(this.#paint(held, found, 1, fits));
-    };
+    const band = (found) => fits() && painted.push(this.#surface.paint(held.look, found, 1, fits));
     try {
       await held.picture.show({ b: this.b }, band, turn.signal);
       await Promise.all(painted);
@@ -226,70 +238,34 @@ class NicImage extends HTMLElement {
     this.#tell("draw", { full: true });
     turn.abort(); // it is there: the dial may mix from here on
     this.#preview.hidden = true;
-    if ((held.moved || this.hasAttribute("live")) && !held.mixed) this.#prepare(held);
-  }
-
-  /** An empty canvas for a picture: once it has a colour space, it never gets another. */
-  #anew({ space, mask }) {
-    if (this.#space && this.#space !== space) {
-      const other = document.createElement("canvas");
-      other.hidden = true;
-      other.part = "picture";
-      this.#canvas.replaceWith(other);
-      this.#canvas = other;
-    }
-    this.#space = space;
-    this.#context = this.#canvas.getContext("2d", { colorSpace: space });
-    this.#canvas.width = this.header.width;
-    this.#canvas.height = this.header.height;
-    this.#canvas.style.mask = mask ? `url(${mask}) 0 0 / 100% 100% luminance` : "";
+    if (held.moved || this.live) held.preparing ??= this.#prepare(held);
   }
 
   /** What the dial mixes; most pictures have no dial. */
-  #prepare(held) {
-    const { width, height } = this.header;
+  async #prepare(held) {
+    const { width, height } = held.look;
     const scale = [1, 2, 4, 8].find((n) => (width * height) / (n * n) <= MIXED) ?? 8;
-    held.picture.prepare(scale).then(
+    await held.picture.prepare(scale).then(
       () => (held.mixed = scale),
       () => {}, // closed meanwhile
     );
   }
 
-  /** A band onto the canvas; of a smaller picture each pixel is a square. */
-  async #paint(held, band, scale, fits = () => this.#held === held) {
-    const { width, height } = this.header;
-    if (held.alpha) shade(band, held.alpha, width, height, scale);
-    const context = this.#context;
-    const { colorSpace } = context.getContextAttributes(); // srgb in browsers that know no other
-    const source = held.direct
-      ? new ImageData(band.data, band.width, band.height, { colorSpace })
-      : await shown(band, held.colours, colorSpace);
-    if (fits()) {
-      const ready = source instanceof ImageData;
-      if (scale === 1 && ready) context.putImageData(source, 0, band.top);
-      else {
-        const bitmap = ready ? await createImageBitmap(source) : source;
-        context.clearRect(0, scale * band.top, width, scale * band.height);
-        context.drawImage(bitmap, 0, scale * band.top, scale * band.width, scale * band.height);
-        bitmap.close();
-      }
-      this.#canvas.hidden = false;
-    } else source.close?.();
-  }
-
   #close() {
     clearTimeout(this.#timer);
     this.#turn?.abort();
-    this.#held?.picture?.close().catch(() => {});
-    if (this.#held?.mask) URL.revokeObjectURL(this.#held.mask);
+    this.#near?.disconnect();
+    if (this.#held?.picture) release(this.#held);
     this.#held = this.header = undefined;
-    this.#preview.hidden = this.#canvas.hidden = this.#instead.hidden = true;
+    this.#surface.hide();
+    this.#preview.hidden = this.#instead.hidden = true;
   }
 
   /** Say why there is no picture: its name stands in its place, or what is between the tags. */
   #fail(error) {
     const message = error.message || String(error);
-    this.#preview.hidden = this.#canvas.hidden = true;
+    this.#surface.hide();
+    this.#preview.hidden = true;
     this.#instead.textContent = this.getAttribute("alt") ?? "";
     this.#instead.hidden = false;
     console.error(`nic-image ${this.getAttribute("src") ?? ""}: ${message}`);
@@ -301,4 +277,28 @@ class NicImage extends HTMLElement {
   }
 }
 
+/** Gives back what a picture takes. */
+function release({ picture, look }) {
+  picture.close().catch(() => {});
+  if (look.mask) URL.revokeObjectURL(look.mask);
+}
+
+/** @param {number} [status] of an answer; none without */
+function said(status) {
+  if (status === 404) return "the server has no such file";
+  return status ? `the server says ${status}` : "no answer, or from a server that forbids it";
+}
+
+for (const name of REFLECTED) {
+  Object.defineProperty(NicImage.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return this.getAttribute(name) ?? "";
+    },
+    set(value) {
+      this.setAttribute(name, value);
+    },
+  });
+}
 customElements.define("nic-image", NicImage);

@@ -12,7 +12,8 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 });
 
 /**
- * @param {{width: number, height: number, data: Uint8ClampedArray}} image RGBA, rows without gaps.
+ * @param {{width: number, height: number, data: Uint8ClampedArray}} image RGBA, rows without gaps; alpha is left
+ *   out where all of it is opaque.
  * @param {{icc?: Uint8Array, cicp?: Uint8Array, grey?: boolean}} [colours] what the values mean; sRGB
  *   without. grey: R, G and B are equal, and a profile describes them as one.
  * @returns {Promise<Blob>}
@@ -22,15 +23,17 @@ export async function png({ width, height, data }, { icc, cicp, grey = false } =
   const fields = new DataView(head.buffer);
   fields.setUint32(0, width);
   fields.setUint32(4, height);
-  head.set([8, grey ? 4 : 6, 0, 0, 0], 8); // 8 bits, with alpha
+  const opaque = data.every((value, at) => at % 4 < 3 || value === 255);
+  head.set([8, (grey ? 0 : 2) + (opaque ? 0 : 4), 0, 0, 0], 8); // 8 bits
   const parts = [SIGNATURE, ...chunk("IHDR", head)];
   if (cicp) parts.push(...chunk("cICP", cicp));
   else if (icc) parts.push(...chunk("iCCP", joined([ascii("ICC\0\0"), await deflated([icc])])));
   else parts.push(...chunk("sRGB", Uint8Array.of(0)));
   const rows = [];
   const filter = Uint8Array.of(0);
-  const values = grey ? data.filter((_, at) => at % 4 === 0 || at % 4 === 3) : data;
-  const length = (grey ? 2 : 4) * width;
+  const kept = [true, !grey, !grey, !opaque];
+  const values = kept.every(Boolean) ? data : data.filter((_, at) => kept[at % 4]);
+  const length = kept.filter(Boolean).length * width;
   for (let y = 0; y < height; y++) rows.push(filter, values.subarray(length * y, length * (y + 1)));
   parts.push(...chunk("IDAT", await deflated(rows)), ...chunk("IEND", new Uint8Array(0)));
   return new Blob(parts, { type: "image/png" });

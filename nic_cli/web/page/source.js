@@ -34,6 +34,7 @@ export async function begin(add) {
 
 async function fetched(name) {
   const answer = await fetch(new URL(name, location.href)).catch(() => null);
+  if (answer?.status === 404) throw new Error(`${name}: the server has no such file`);
   if (!answer?.ok) throw new Error(`${name}: the server says ${answer?.status ?? "nothing"}`);
   return new File([await answer.blob()], name.split("/").pop());
 }
@@ -54,7 +55,7 @@ export async function about(number) {
       realism: `b ${Number((b / 4096).toPrecision(4))}`,
       model: `${model} (id ${modelId})`,
       tiles: String(tiles.length),
-      colours: coloursOf(header, chunks) ? "in a space of its own, as the browser shows it" : "sRGB",
+      colours: chunks.has("cicp") ? "by their cicp" : coloursOf(header, chunks) ? "by their profile" : "sRGB",
       format: `${bytes[8] >> 4}.${bytes[8] & 15}`,
     };
     return { width, height, b: b / 4096, rows };
@@ -79,6 +80,8 @@ export function show(number, { width, height }) {
 
 export function turn(b) {
   started = performance.now();
+  busy(true);
+  tell(`Drawing b ${b.toFixed(2)}`);
   picture.b = b;
 }
 
@@ -89,9 +92,13 @@ export function clear() {
 
 async function save() {
   const link = document.createElement("a");
+  const { b, alt, header } = picture;
+  const at = b === header.b ? "" : `-b${b.toFixed(2)}`;
+  tell("Saving");
   link.href = URL.createObjectURL(await picture.toBlob());
-  link.download = picture.getAttribute("alt").replace(/(\.nic)?$/i, ".png");
+  link.download = alt.replace(/(\.nic)?$/i, `${at}.png`);
   link.click();
+  tell(`Saved as ${link.download}`);
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
@@ -112,5 +119,5 @@ picture.addEventListener("error", ({ detail }) => {
 });
 const choose = () => $("chosen").click();
 $("choose").onclick = choose;
-$("save").onclick = save;
+$("save").onclick = () => save().catch(fail);
 export const keys = { o: choose };
