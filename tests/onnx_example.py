@@ -69,7 +69,10 @@ def decode(data: bytes, folder: Path, b: float | None = None) -> np.ndarray:
     pixels = np.clip(pixels, 0, 1)
     pixels = pixels if header.rgb else pixels.mean(-1, keepdims=True)
     kind = np.uint16 if header.deep else np.uint8
-    return np.rint(pixels * np.iinfo(kind).max).astype(kind)
+    pixels = np.rint(pixels * np.iinfo(kind).max)
+    if "RANG" in header.chunks:
+        pixels = np.rint(pixels * int.from_bytes(header.chunks["RANG"], "little") / 65535)
+    return pixels.astype(kind)
 
 
 if __name__ == "__main__":

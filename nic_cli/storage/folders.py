@@ -51,6 +51,44 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         raise NicError(f"{said}; what was there is untouched") from error
 
 
+@contextmanager
+def filling_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder whose files replace those of the same names in `folder` when the block ends well.
+
+    Each is moved to its place whole, those of folders within before those beside them; what else lies
+    there, and `folder` itself, stay. A killed process can leave a folder `.nic-XXXXXXXX.tmp` in it, which is
+    safe to delete. Raises NicError.
+    """
+    fresh = not folder.exists()
+    stage = folder / f".nic-{secrets.token_hex(4)}.tmp"
+    moved = False
+    try:
+        stage.mkdir(parents=True)
+        try:
+            yield stage
+            paths = sorted(path for path in stage.rglob("*") if path.is_file())
+            for path in paths:
+                place = folder / path.relative_to(stage)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.is_dir():
+                    raise NicError(f"{printable(place)}: is a folder, where a file is to be")
+                _settle(path)
+            for path in sorted(paths, key=lambda path: -len(path.parts)):
+                path.replace(folder / path.relative_to(stage))
+                moved = True
+            _settle(folder)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+            if fresh and not moved:
+                shutil.rmtree(folder, ignore_errors=True)
+    except NicError as error:  # of a file in it, which has the name that goes
+        raise NicError(str(error).replace(f"{stage.name}{os.sep}", "")) from error
+    except OSError as error:
+        state = "some of its files are new: write it again" if moved else "what was there is untouched"
+        said = f"{printable(folder)}: cannot be written: {error.strerror or error}"
+        raise NicError(f"{said}; {state}") from error
+
+
 def _take_along(place: Path, beside: Path) -> None:
     for path in place.iterdir():
         target = beside / path.name

@@ -1,6 +1,6 @@
-"""How long the decoder of browsers takes in node, beside the program on one thread.
+"""How long the decoder of browsers takes in node, beside the program on as many threads.
 
-    python -m tests.bench.web kodim05.png [--quality 1.5] [--times 3]
+    python -m tests.bench.web kodim05.png [--quality 1.5] [--times 3] [--threads 1]
 
 Seconds of the clock and of the processor, the first and the least of several times: of the model's folder,
 which a page does once; of all up to the latents; of the picture; and of it at another realism.
@@ -38,8 +38,9 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--quality", default="1.5")
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": "1"}
+    os.environ |= {"OMP_NUM_THREADS": str(given.threads)}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "a.nic"
         command = [
@@ -55,7 +56,7 @@ def main() -> None:
             "-Q",
         ]
         subprocess.run(command, check=True, cwd=ROOT)
-        node = ["node", ROOT / "tests/web/speed.mjs", IRIS, file, str(given.times)]
+        node = ["node", ROOT / "tests/web/speed.mjs", IRIS, file, str(given.times), str(given.threads)]
         said = json.loads(subprocess.run(node, check=True, capture_output=True, text=True).stdout)
         ours = program(file.read_bytes(), given.times)
     memory = said.pop("memory")

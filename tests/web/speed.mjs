@@ -1,9 +1,11 @@
-// node speed.mjs MODEL_FOLDER FILE [TIMES]: where the time goes from a file's bytes to its first picture.
+// node speed.mjs MODEL_FOLDER FILE [TIMES [THREADS]]: where the time goes from a file's bytes to its picture.
 import { readFileSync } from "node:fs";
 import { Model, Picture } from "../../nic_cli/web/decoder/decoder.js";
 import { Slider } from "../../nic_cli/web/decoder/slider.js";
+import { started } from "./thread.mjs";
 
-const [folder, file, times = "3"] = process.argv.slice(2);
+globalThis.crossOriginIsolated = true; // as of a page that may share memory
+const [folder, file, times = "3", threads = "1"] = process.argv.slice(2);
 const text = readFileSync(`${folder}/config.json`, "utf8");
 const weights = new Uint8Array(readFileSync(`${folder}/model.safetensors`)).buffer;
 const data = new Uint8Array(readFileSync(file));
@@ -19,7 +21,8 @@ function lap() {
 const said = { model: [], open: [], draw: [], again: [] };
 for (let i = 0; i < Number(times); i++) {
   lap();
-  const model = await Model.open(text, weights);
+  const shared = { threads: Number(threads), start: () => started("helper.js") };
+  const model = await Model.open(text, weights, shared);
   said.model.push(lap());
   const picture = await Picture.open(data, model);
   said.open.push(lap());
@@ -27,7 +30,10 @@ for (let i = 0; i < Number(times); i++) {
   said.draw.push(lap());
   picture.draw({ b: 0.9 });
   said.again.push(lap());
-  if (i + 1 < Number(times)) continue;
+  if (i + 1 < Number(times)) {
+    model.kernels.call.close?.();
+    continue;
+  }
   const slider = new Slider(picture);
   while ((await slider.step()) < 1);
   said.slider = [lap()];
@@ -36,3 +42,4 @@ for (let i = 0; i < Number(times); i++) {
   said.memory = process.memoryUsage().rss / 2 ** 20;
 }
 console.log(JSON.stringify(said));
+process.exit();

@@ -257,6 +257,12 @@ def test_threads_change_no_bit(tmp_path):
     assert len(names) > 2 and found[1] == found[2] == found[5]
 
 
+def test_a_thread_that_is_woken_late_does_nothing_twice():
+    command = [NODE, Path(__file__).with_name("race.mjs"), "3000", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "all right\n", done.stderr
+
+
 def test_it_is_small_and_can_be_read():
     files = [path for path in FOLDER.iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 150_000

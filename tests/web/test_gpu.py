@@ -75,7 +75,7 @@ DRAW = """
   const found = [];
   for (const file of files) {
     const picture = await Picture.open(await bytes(file), made);
-    for (const wanted of [{}, { b: 1 }, { b: 0.2, top: 9, rows: 21, scale: 2 }]) {
+    for (const wanted of [{ top: 8, rows: 8 }, {}, { b: 1 }, { b: 0.2, top: 9, rows: 21, scale: 2 }]) {
       const right = picture.draw(wanted);
       const drawn = await picture.drawn(wanted);
       const same = drawn.width === right.width && !made.gpu.lost;
@@ -94,7 +94,7 @@ DRAW = """
 def test_it_draws_what_the_kernels_draw(page, name, files):
     """All rows and some, at every kind of realism, reduced, and by a model of other widths."""
     found = said(page, DRAW, address(name), files)
-    assert len(found) == 3 * len(files)
+    assert len(found) == 4 * len(files)
     assert all(one["same"] and one["most"] <= 1 and one["share"] < 0.001 for one in found), found
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
+import sys
 import threading
 from functools import partial
 from http.server import ThreadingHTTPServer
 
 import pytest
+from PIL import Image
 
 from nic_cli.web import site
 from tests.bench.browser import chromium, missing, until
@@ -160,3 +164,52 @@ def test_what_is_saved_is_at_the_realism_that_was_asked_for(page):
         })().catch((error) => done(String(error.stack)));
     """
     assert page.driver.execute_async_script(script) == [True, False]
+
+
+def test_src_can_be_taken_away_be_wrong_and_come_back(page):
+    """No address is asked for where there is none, and what went away with its place comes back with it."""
+    script = """
+        const [done] = arguments;
+        const one = document.createElement("nic-image");
+        const once = (name) => new Promise((heard) => one.addEventListener(name, heard, { once: true }));
+        (async () => {
+          document.body.prepend(one);
+          one.src = "another-model.nic";
+          await once("draw");
+          const errors = [];
+          one.addEventListener("error", ({ detail }) => errors.push(detail.message));
+          one.removeAttribute("src");
+          const gone = one.header === undefined && one.getBoundingClientRect().height === 0;
+          const failed = once("error");
+          one.src = "http://[";
+          await failed;
+          const blob = await (await fetch("another-model.nic")).blob();
+          one.file = blob;
+          await once("draw");
+          one.remove();
+          await new Promise((resume) => setTimeout(resume, 50));
+          document.body.prepend(one);
+          await once("draw");
+          one.remove();
+          done([gone, errors.length]);
+        })().catch((error) => done(String(error.stack)));
+    """
+    assert page.driver.execute_async_script(script) == [True, 1]
+
+
+def test_what_a_canvas_has_no_room_for_is_refused(page, tmp_path):
+    """Browsers draw nothing on canvases that are too large, and say nothing of it."""
+    picture, file = tmp_path / "long.png", tmp_path / "long.nic"
+    Image.new("RGB", (70000, 8), (200, 100, 50)).save(picture)
+    command = ["encode", "-Q", "-m", str(model_of("tiny")), str(picture), "-o", str(file)]
+    subprocess.run([sys.executable, "-m", "nic_cli", *command], check=True)
+    script = """
+        const [data, done] = arguments;
+        const one = document.createElement("nic-image");
+        document.body.prepend(one);
+        for (const name of ["draw", "error"])
+          one.addEventListener(name, ({ detail }) => (one.remove(), done([name, detail.message])));
+        one.file = new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]);
+    """
+    name, said = page.driver.execute_async_script(script, base64.b64encode(file.read_bytes()).decode())
+    assert name == "error" and "70000 x 8" in said

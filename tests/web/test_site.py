@@ -13,6 +13,7 @@ import pytest
 
 from nic_cli import web
 from tests.cli.conftest import clean_place, load_once, nic
+from tests.golden import ROOT, model_of
 
 __all__ = ["clean_place", "load_once", "nic"]
 
@@ -37,7 +38,8 @@ def test_its_models_are_those_of_the_list(site):
 
 def test_it_is_small_but_for_its_weights_and_all_its_parts_are_there(site):
     parts = [path for path in site.rglob("*") if path.is_file() and "models" not in path.parts]
-    assert sum(path.stat().st_size for path in parts) < 200_000  # test_decoder has the decoder's share
+    asked = [path for path in parts if path.name != "LICENSE"]
+    assert sum(path.stat().st_size for path in asked) < 200_000  # test_decoder has the decoder's share
     for path in parts:
         if path.suffix not in (".js", ".html", ".css"):
             continue
@@ -46,6 +48,10 @@ def test_it_is_small_but_for_its_weights_and_all_its_parts_are_there(site):
         for name in named:
             if re.fullmatch(r"[./\w-]+\.(js|css|svg|wasm|json)", name) and name != "models.json":
                 assert (path.parent / name).is_file(), f"{path}: {name}"
+
+
+def test_it_says_under_which_licence_it_may_be_passed_on(site):
+    assert (site / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_nothing_in_it_names_another_server(site):
@@ -66,6 +72,49 @@ def test_a_folder_of_other_things_is_left_alone(nic, clean_place):
     assert nic("web", "mine", "-f").code == 0
     assert Path("mine/letter.txt").read_text() == "mine" and Path("mine/index.html").exists()
     assert nic("web", "mine").code == 0, "a site is written anew"
+
+
+def test_folders_of_other_things_keep_what_lies_in_them(nic, clean_place):
+    """In those too that have the names of a site's own; the folder itself stays, with its mode."""
+    for path in ("mine/models/trained/model.safetensors", "mine/models/iris/notes", "mine/decoder/mine.py"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(path)
+    Path("mine").chmod(0o770)
+    before = Path("mine").stat()
+    for _ in range(2):
+        assert nic("web", "mine", "-f").code == 0
+        for path in (
+            "mine/models/trained/model.safetensors",
+            "mine/models/iris/notes",
+            "mine/decoder/mine.py",
+        ):
+            assert Path(path).read_text() == path
+    after = Path("mine").stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert not [path for path in Path("mine").iterdir() if path.name.startswith(".")]
+
+
+def test_models_that_a_site_has_no_more_are_gone(nic, clean_place):
+    assert nic("web", "site", "-m", "iris", "-m", str(model_of("tiny")), "-m", "iris").code == 0
+    assert len(json.loads(Path("site/models.json").read_text())) == 2
+    assert nic("web", "site", "-m", str(model_of("tiny"))).code == 0
+    assert [path.name for path in Path("site/models").iterdir()] == ["tiny"]
+
+
+def test_a_site_that_cannot_be_written_is_what_it_was(nic, clean_place, monkeypatch):
+    """Or not there, when there was none."""
+    assert nic("web", "site").code == 0
+    before = {path: path.read_bytes() for path in Path("site").rglob("*") if path.is_file()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nic_cli.web.site._copy", full)
+    for name in ("site", "fresh"):
+        done = nic("web", name)
+        assert done.code == 1 and done.err.count("\n") == 1 and "untouched" in done.err
+    assert {path: path.read_bytes() for path in Path("site").rglob("*") if path.is_file()} == before
+    assert not Path("fresh").exists()
 
 
 def test_what_cannot_be_is_refused_in_a_line(nic, clean_place):

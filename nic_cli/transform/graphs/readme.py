@@ -73,7 +73,7 @@ model, and `id`, 8 bytes.
 ## Example
 
 `tests/onnx_example.py` in the repository of nic decodes a file with ONNX Runtime, numpy and these files
-alone: `python -m tests.onnx_example FILE.nic FOLDER OUT.png`.
+alone, in a clone of it: `python -m tests.onnx_example FILE.nic FOLDER OUT.png`.
 """
 
 NOISE = (

@@ -63,12 +63,16 @@ export class Team {
    */
   static async open(config, weights, { count = 1, start = started, ...options } = {}) {
     const team = new Team([]);
-    /** What the first worker says of the model. */
-    team.model = await team.#more({ config, weights, ...options }, start);
-    const others = team.model.gpu ? 0 : count - 1;
-    const asked = Array.from({ length: others }, () => team.#more({ config, weights, ...options }, start));
-    await Promise.all(asked);
-    return team;
+    const more = () => team.#more({ config, weights, ...options }, start);
+    try {
+      /** What the first worker says of the model. */
+      team.model = await more();
+      await Promise.all(Array.from({ length: team.model.gpu ? 0 : count - 1 }, more));
+      return team;
+    } catch (error) {
+      team.close();
+      throw error;
+    }
   }
 
   #more(given, start) {

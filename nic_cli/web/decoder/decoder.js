@@ -90,6 +90,7 @@ export class Picture {
     const { kernels, gpu } = this.model;
     if (kernels.owner?.picture === this) kernels.release();
     gpu?.release(this.source);
+    this.closed = true;
   }
 
   get width() {
@@ -170,15 +171,17 @@ export class Picture {
   /** As `draw`, by a GPU where the model has one. @returns {Promise<object>} */
   async drawn(wanted = {}) {
     const { gpu } = this.model;
-    if (!gpu || gpu.lost) return this.draw(wanted);
+    const most = gpu && !gpu.lost ? gpu.rows(this.size.columns) : 0;
+    if (!most) return this.draw(wanted);
     const { b, painter, top, end } = this.#wanted(wanted);
     const [first, last] = [Math.floor(top / painter.lines), Math.ceil(end / painter.lines)];
-    const [most, wide] = [gpu.rows(this.size.columns), 2 * this.size.columns * 192];
+    const wide = 2 * this.size.columns * 192;
     try {
       const strips = [];
       for (let row = first; row < last; row += most) {
         strips.push(await gpu.draw(this.source, this.as(b), row, Math.min(last, row + most)));
       }
+      if (this.closed) gpu.release(this.source); // meanwhile
       return this.#painted(painter, top, end, (number) => {
         const [strip, row] = [Math.floor((number - first) / most), (number - first) % most];
         return { values: strips[strip], at: row * wide };

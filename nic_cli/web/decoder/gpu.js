@@ -29,7 +29,9 @@ export class Gpu {
       const adapter = await globalThis.navigator?.gpu?.requestAdapter();
       const soft = adapter?.info?.isFallbackAdapter ?? adapter?.isFallbackAdapter;
       if (!adapter || (soft && !any)) return null;
-      const device = await adapter.requestDevice();
+      const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+      const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
+      const device = await adapter.requestDevice({ requiredLimits });
       const gpu = new Gpu(model, device, await compiled(device));
       const seconds = await gpu.#tried();
       if (seconds < SLOW || (any && seconds < Infinity)) return gpu;
@@ -65,11 +67,16 @@ export class Gpu {
     this.held = this.strip = null;
   }
 
-  /** @param {number} columns of latents @returns {number} how many rows of the network go well together */
+  /**
+   * @param {number} columns of latents
+   * @returns {number} how many rows of the network go well together; 0: it has no room for so wide ones
+   */
   rows(columns) {
-    const held = Math.floor(MOST / (4 * this.channels * (2 * columns + 1)));
-    const around = 2 * (this.reach.fine + 2 * this.reach.coarse);
-    return Math.max(LEAST_ROWS, Math.min(MOST_ROWS, held - around));
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    const row = 4 * Math.max(this.channels, OUTPUTS) * (2 * columns + 1);
+    const around = 2 * (this.reach.fine + 2 * this.reach.coarse) + 4;
+    const most = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / row) - around;
+    return most < LEAST_ROWS ? 0 : Math.max(LEAST_ROWS, Math.min(MOST_ROWS, MOST / row - around) | 0);
   }
 
   /**

@@ -89,7 +89,8 @@ export class Strip {
   }
 
   #buffer(name, vectors) {
-    if (!this.buffers.has(name)) {
+    if (!(this.buffers.get(name)?.size >= 16 * vectors)) {
+      this.buffers.get(name)?.destroy();
       const usage = STORAGE | FROM | TO;
       this.buffers.set(name, this.gpu.device.createBuffer({ size: 16 * vectors, usage }));
     }

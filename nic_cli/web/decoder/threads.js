@@ -80,8 +80,9 @@ export function help({ module, memory, control, thread, all }) {
   self.postMessage(null);
   for (let round = 0; ; ) {
     Atomics.wait(control, ROUND, round);
-    round = Atomics.load(control, ROUND);
-    if (!round) continue;
+    const now = Atomics.load(control, ROUND);
+    if (now === round) continue; // woken late, for what it has done already
+    round = now;
     const call = CALLS[control[CALL]];
     work(kernels, call, [...control.subarray(GIVEN)], thread, all);
     Atomics.sub(control, BUSY, 1);

@@ -57,6 +57,7 @@ class NicImage extends HTMLElement {
   #timer;
   #b;
   #near; // waits for the element to come near
+  #file; // in place of src
   #surface;
   #box = new CSSStyleSheet();
   #preview = Object.assign(document.createElement("img"), { part: "preview", alt: "", hidden: true });
@@ -85,7 +86,9 @@ class NicImage extends HTMLElement {
     if (!this.hasAttribute("role")) this.setAttribute("role", "img");
     this.#name();
     if (this.#b === undefined && this.hasAttribute("b")) this.b = this.getAttribute("b");
-    if (this.hasAttribute("src") && !this.#held) this.#fetch();
+    if (this.#held) return;
+    if (this.#file) this.file = this.#file;
+    else if (this.hasAttribute("src")) this.#fetch();
   }
 
   disconnectedCallback() {
@@ -95,8 +98,10 @@ class NicImage extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (before === now) return;
     if (name === "width" || name === "height") this.#sized();
+    if (name === "src") this.#file = undefined;
     if (!this.isConnected) return;
-    if (name === "src") this.#fetch();
+    if (name === "src" && now === null) this.#close();
+    else if (name === "src") this.#fetch();
     if (name === "b") this.b = now;
     if (name === "alt") this.#name();
   }
@@ -123,6 +128,7 @@ class NicImage extends HTMLElement {
 
   /** The file that is shown, a Blob. */
   set file(blob) {
+    this.#file = blob;
     this.#load(() => blob.arrayBuffer());
   }
 
@@ -151,9 +157,9 @@ class NicImage extends HTMLElement {
 
   #fetch() {
     this.#close();
-    const source = new URL(this.getAttribute("src"), document.baseURI);
     const load = () =>
       this.#load(async () => {
+        const source = new URL(this.getAttribute("src"), document.baseURI);
         const answer = await fetch(source).catch(() => null);
         if (!answer?.ok) throw new Error(`${source.pathname}: ${said(answer?.status)}`);
         return answer.arrayBuffer();

@@ -12,8 +12,8 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 });
 
 /**
- * @param {{width: number, height: number, data: Uint8ClampedArray}} image RGBA, rows without gaps; alpha is left
- *   out where all of it is opaque.
+ * @param {{width: number, height: number, data: Uint8ClampedArray}} image RGBA, rows without gaps; alpha is
+ *   left out where all of it is opaque.
  * @param {{icc?: Uint8Array, cicp?: Uint8Array, grey?: boolean}} [colours] what the values mean; sRGB
  *   without. grey: R, G and B are equal, and a profile describes them as one.
  * @returns {Promise<Blob>}

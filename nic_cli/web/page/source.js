@@ -68,6 +68,7 @@ export async function about(number) {
 export function show(number, { width, height }) {
   const { name } = files[number];
   started = performance.now();
+  fail(null); // of the one before, which came late
   tell("Decoding");
   busy(true);
   place(picture, { x: 0, y: 0, w: width, h: height });

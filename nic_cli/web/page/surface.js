@@ -21,7 +21,7 @@ export async function lookOf(header, chunks) {
   };
 }
 
-/** A picture as a PNG. @param {object} look @param {(band: Function) => Promise<void>} draw gives all of it */
+/** A picture as a PNG. @param {object} look @param {(band: Function) => Promise<void>} draw all of it */
 export async function pngOf({ width, height, alpha, mask, colours }, draw) {
   if (mask) throw new Error("this browser gives no alpha back");
   const image = { width, height, data: new Uint8ClampedArray(4 * width * height) };
@@ -31,6 +31,8 @@ export async function pngOf({ width, height, alpha, mask, colours }, draw) {
   });
   return saved(image, colours);
 }
+
+const SURE = 1 << 24; // pixels, and of a side 16384, that every browser has room for
 
 /** A canvas in a shadow tree. */
 export class Surface {
@@ -65,6 +67,12 @@ export class Surface {
     [this.#space, this.#look] = [space, look];
     this.#context = this.#canvas.getContext("2d", { colorSpace: space });
     Object.assign(this.#canvas, { width, height });
+    if (width * height > SURE || Math.max(width, height) > 16384) {
+      // Browsers say nothing of canvases that are too large: these stay clear.
+      this.#context.fillRect(width - 1, height - 1, 1, 1);
+      const { data } = this.#context.getImageData(width - 1, height - 1, 1, 1);
+      if (!data[3]) throw new Error(`${width} x ${height} pixels are too many for this browser`);
+    }
     this.#canvas.style.mask = mask ? `url(${mask}) 0 0 / 100% 100% luminance` : "";
   }
 

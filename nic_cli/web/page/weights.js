@@ -20,7 +20,7 @@ const lists = new Map();
  */
 export async function modelOf(base, file, told = () => {}) {
   const address = new URL("models.json", base);
-  if (!lists.has(address.href)) lists.set(address.href, fetched(address).then((answer) => answer.json()));
+  if (!lists.has(address.href)) lists.set(address.href, list(address));
   let listed;
   try {
     listed = await lists.get(address.href);
@@ -31,12 +31,20 @@ export async function modelOf(base, file, told = () => {}) {
   const found = listed.find((model) => model.id === file.modelId);
   if (!found) {
     const there = listed.map((model) => `${model.name} (${model.id})`).join(", ");
-    throw new Error(`made with model ${file.model} (${file.modelId}), and here is ${there}`);
+    throw new Error(`made with model ${file.model} (${file.modelId}), and here is ${there || "none"}`);
   }
   const place = new URL(`models/${encodeURIComponent(found.name)}/`, base);
   const config = await file_of(place, "config.json", found.files["config.json"]);
   const weights = await file_of(place, "model.safetensors", found.files["model.safetensors"], told);
   return { config: new TextDecoder().decode(config), weights };
+}
+
+/** What the site has, as it is now: servers that say nothing of it would have old lists kept for days. */
+async function list(address) {
+  const answer = await fetched(address, "no-cache");
+  return answer.json().catch(() => {
+    throw new Error(`${address.pathname}: not what nic web has written`);
+  });
 }
 
 /** The bytes of one file of a model. */
@@ -49,7 +57,9 @@ async function file_of(place, name, { bytes, sha256 }, told = () => {}) {
     if ((await sum(data)) === sha256) return data;
     await cache.delete(key); // cut by whatever
   }
-  const data = await read(await fetched(new URL(key)), bytes, told);
+  const data = await read(await fetched(new URL(key)), bytes, told).catch(() => {
+    throw new Error(`${name}: the connection ended before all of it was there`);
+  });
   if (data.byteLength !== bytes || (await sum(data)) !== sha256) {
     throw new Error(`${name}: not the file that the site was written with; write the site anew`);
   }
@@ -65,10 +75,10 @@ async function kept() {
   }
 }
 
-async function fetched(address) {
+async function fetched(address, cache = "default") {
   let answer;
   try {
-    answer = await fetch(address, { credentials: "same-origin", referrerPolicy: "no-referrer" });
+    answer = await fetch(address, { cache, credentials: "same-origin", referrerPolicy: "no-referrer" });
   } catch {
     throw new Error(`${address.pathname}: cannot be fetched; is the server still there?`);
   }
