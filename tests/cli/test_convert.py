@@ -42,6 +42,15 @@ def test_in_place_a_file_becomes_what_would_be_written_today(nic, clean_place, k
     assert [path.name for path in Path().iterdir()] == ["a.nic"]
 
 
+def test_an_output_that_is_the_input_is_in_place(nic, clean_place, known):
+    """By whatever name."""
+    Path("a.nic").write_bytes(aged(known))
+    Path("link").symlink_to("a.nic")
+    assert nic("convert", "a.nic", "-o", "link").code == 0
+    assert Path("a.nic").read_bytes() == known
+    assert "already" in nic("convert", "a.nic", "-o", "./a.nic").err
+
+
 def test_what_is_of_today_is_left_alone(nic, clean_place, known):
     Path("a.nic").write_bytes(known)
     before = Path("a.nic").stat()

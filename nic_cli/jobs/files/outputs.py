@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -66,14 +67,18 @@ def plan_reading(inputs: Sequence[str] | None, run_options: RunOptions) -> list[
 
 
 def plan_converting(inputs: Sequence[str] | None, output: str | None, run_options: RunOptions) -> list[Job]:
-    """Plan the way of `.nic` files to others, each to itself where no output is named. Raises UsageError.
+    """Plan the way of `.nic` files to others, each to itself where no other is named. Raises UsageError.
 
     What cannot be replaced, as /dev/stdin, goes to standard output.
     """
-    if output is not None:
+    if output is not None and list(map(_resolved, inputs or ())) != [_resolved(output)]:
         return writable(_plan(inputs or (), output, run_options, frozenset({NIC}), NIC), run_options)
     found = _plan(inputs or (), None, run_options, frozenset({NIC}), _UNUSED)
     return writable([Job(job.source, _place(job)) for job in found], run_options)
+
+
+def _resolved(name: str) -> str:
+    return name if name == STREAM else os.path.realpath(name)
 
 
 def _place(job: Job) -> Path | None:
