@@ -52,7 +52,9 @@ class Refusal(Exception):
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A plain static server: what `python -m http.server` runs."""
+    """A plain static server: what `python -m http.server` runs, whatever the machine knows of types."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from base64 import b64decode
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from tests import reference
 from tests.bench.browser import chromium, missing
 from tests.golden import ROOT, V1, model_of
+from tests.web.element import Quiet
 
 NAME = "several-sizes-of-tiles"
 SCRIPT = """
@@ -40,15 +41,6 @@ const [file, options, b, finished] = arguments;
 
 
 ISOLATED = "return crossOriginIsolated"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Files of the repository, as a plain server has them."""
-
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Isolating(Quiet):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.bench.browser import chromium, missing
 from tests.golden import ROOT, model_of
-from tests.web.test_browser import Quiet
+from tests.web.element import Quiet
 
 FLAGS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 ADAPTER = """

@@ -15,7 +15,7 @@ from PIL import Image
 from nic_cli.web import site
 from tests.bench.browser import chromium, missing, until
 from tests.golden import V1, model_of
-from tests.web.test_page import Quiet
+from tests.web.element import Quiet
 
 PAGE = """<!doctype html><html lang="en"><title>x</title><meta name="viewport" content="width=device-width">
 <script>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from nic_cli.web import site
 from tests import reference
 from tests.bench.browser import chromium, missing, until
 from tests.golden import IMPORTED, REFUSED, SHOWN, V1, model_of, rows
+from tests.web.element import Quiet
 
 FILES = {row["file"]: row for row in rows("files.tsv")}
 NATIVE = [name for name in FILES if name not in IMPORTED]
@@ -47,15 +48,6 @@ element.addEventListener("draw", drawn);
 element.b = b === null ? undefined : b;
 if (data) element.file = new Blob([bytes]);
 """
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A plain static server, without special headers."""
-
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".wasm": "application/wasm"}
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
