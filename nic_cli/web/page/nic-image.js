@@ -19,7 +19,7 @@ const BASE = new URL(".", import.meta.url);
 const SETTLED = 150; // milliseconds without another b, after which the full picture is drawn
 const MIXED = 1 << 21; // pixels of the pictures that the dial mixes while it moves, of larger ones fewer
 const AHEAD = "100%"; // of the window, in which lazy pictures are fetched before they are seen
-const REFLECTED = ["src", "alt", "width", "height", "loading"];
+const REFLECTED = ["alt", "width", "height", "loading", "src"];
 const STYLE = `
   :host { display: inline-block; position: relative; max-width: 100%; line-height: 0; }
   :host([hidden]) { display: none; }
