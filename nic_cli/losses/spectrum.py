@@ -23,15 +23,16 @@ BEYOND = 0.12  # cycles a pixel: what is coarser is where it is, or else wrong
 STEADY = 1e-4  # power under which there is nothing: a tenth of what rounding to levels of 255 adds
 COLOURS = ((0.299, 0.587, 0.114), *COLOUR)  # BT.601
 WEIGHTS = (1.0, 0.25, 0.25)
-OVER_ALL, OVER_ONE = 0.2, 0.7  # how far ln power may lie over the original's: of the batch, and of a crop
-BAND, OVER_BAND = 4, 0.3  # lines a band each way, and the same of one of a crop, which varies less by chance
+OVER_ALL, OVER_ONE = 0.2, 0.4  # how far ln power may lie over the original's: of the batch, and of a crop
+BAND, OVER_BAND = 4, 0.15  # lines a band each way, and the same of one of a crop, which varies less by chance
 OVER = 12.0  # how much what lies over counts: lines of the batch, of crops, and bands
+TOP, OVER_TOP, TOPMOST = 16, 0.7, 0.4  # the worst lines of a crop alone, among thousands: how many, over what
 CHANCE = 0.1  # of the power of a cell may stand still: of 64 cells, a texture of random phases leaves .016
 STANDING = 0.3  # how much that counts: half to three quarters of the gradient where a mesh is seen
 
 
 def spectrum(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared differences of log power, of each crop and of the batch, and what stands still.
+    """Squared differences of log power, of crops and of the batch, the worst lines, and what stands still.
 
     More where found has more. found, wanted: [N, H, W, 3] in 0..1, sides of at least 64, of one batch -> [N],
     whose mean counts.
@@ -42,8 +43,9 @@ def spectrum(found: Tensor, wanted: Tensor) -> Tensor:
     over = over + _lines(F.relu(_banded(one_a) - _banded(one_b) - OVER_BAND).square())
     total = apart.square() + 4 * together.square() + OVER * over  # [N, planes, 64, 33]
     heard = _heard(SIDE).to(found)
+    top = (F.relu(apart - OVER_TOP) * (heard > 0)).flatten(2).topk(TOP).values.square().mean(-1)
     each = (total * heard).sum((2, 3)) / heard.sum()
-    return each @ found.new_tensor(WEIGHTS) + STANDING * standing(found, wanted)
+    return (each + TOPMOST * top) @ found.new_tensor(WEIGHTS) + STANDING * standing(found, wanted)
 
 
 def standing(found: Tensor, wanted: Tensor) -> Tensor:
