@@ -79,8 +79,10 @@ def filling_folder(folder: Path) -> Iterator[Path]:
             _settle(folder)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-            if fresh and not moved:
-                shutil.rmtree(folder, ignore_errors=True)
+            if fresh and not moved:  # what is not empty is not from here
+                for path in (*sorted(folder.rglob("*"), reverse=True), folder):
+                    with suppress(OSError):
+                        path.rmdir()
     except NicError as error:  # of a file in it, which has the name that goes
         raise NicError(str(error).replace(f"{stage.name}{os.sep}", "")) from error
     except OSError as error:

@@ -59,7 +59,7 @@ def write(folder: Path, models: Sequence[str], *, force: bool) -> Site:
             _copy(path, beside)
         for path in sorted((HERE / DECODER).iterdir()):
             _copy(path, beside / DECODER)
-        put(beside / "LICENSE", _licence())
+        put(beside / DECODER / "LICENSE", _licence())  # not beside the page, where others have their own
         listed = [_model(source, parts, beside / MODELS) for source, parts in checked]
         put(beside / LIST, json.dumps(listed, indent=2) + "\n")
         size = sum(path.stat().st_size for path in beside.rglob("*") if path.is_file())

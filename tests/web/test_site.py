@@ -51,7 +51,7 @@ def test_it_is_small_but_for_its_weights_and_all_its_parts_are_there(site):
 
 
 def test_it_says_under_which_licence_it_may_be_passed_on(site):
-    assert (site / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (site / "decoder/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_nothing_in_it_names_another_server(site):
@@ -76,19 +76,16 @@ def test_a_folder_of_other_things_is_left_alone(nic, clean_place):
 
 def test_folders_of_other_things_keep_what_lies_in_them(nic, clean_place):
     """In those too that have the names of a site's own; the folder itself stays, with its mode."""
-    for path in ("mine/models/trained/model.safetensors", "mine/models/iris/notes", "mine/decoder/mine.py"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(path)
+    within = ("LICENSE", "models/trained/model.safetensors", "models/iris/notes", "decoder/mine.py")
+    own = [Path("mine") / name for name in within]
+    for path in own:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(path))
     Path("mine").chmod(0o770)
     before = Path("mine").stat()
     for _ in range(2):
         assert nic("web", "mine", "-f").code == 0
-        for path in (
-            "mine/models/trained/model.safetensors",
-            "mine/models/iris/notes",
-            "mine/decoder/mine.py",
-        ):
-            assert Path(path).read_text() == path
+        assert [path.read_text() for path in own] == [str(path) for path in own]
     after = Path("mine").stat()
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
     assert not [path for path in Path("mine").iterdir() if path.name.startswith(".")]

@@ -1,10 +1,10 @@
 /**
  * The decoder in workers, for a page:
  *
- *     const team = await Team.open(configText, weights);         // count workers, 1 without
+ *     const team = await Team.open(configText, weights);         // one worker of one thread, without more
  *     const picture = await team.picture(bytes);
  *     await picture.show({ b: 0.5 }, ({ top, width, height, data }) => ..., signal);
- *     await picture.prepare(2, share => ...);                    // when it is shown: both take turns else
+ *     await picture.prepare(2, share => ...);                    // while nothing is shown
  *     const { data } = await picture.mix(0.7);
  *
  * Several workers each draw a part of the rows; each holds the model and the latents, about 100 MB and more.

@@ -91,6 +91,7 @@ export class Gpu {
     const { device, model } = this;
     for (const kind of ["out-of-memory", "validation"]) device.pushErrorScope(kind);
     let found;
+    let errors;
     try {
       if (this.held?.latents !== latents || this.held.shown !== as.shown) {
         this.release();
@@ -105,7 +106,7 @@ export class Gpu {
       }
       found = this.strip.draw(this.held, as.seed, top, first, end);
     } finally {
-      var errors = [device.popErrorScope(), device.popErrorScope()];
+      errors = [device.popErrorScope(), device.popErrorScope()];
     }
     const [values, ...wrong] = await Promise.all([found, ...errors]);
     if (this.lost || wrong.some((error) => error)) throw new Error("the GPU failed");
