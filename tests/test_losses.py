@@ -64,6 +64,21 @@ def test_spectrum_forgives_other_grain_of_the_same_colour_but_neither_its_loss_n
     assert bool(torch.isfinite(leaf.grad).all()) and bool(leaf.grad.any())
 
 
+def test_half_way_power_is_to_be_half_way(photographs):
+    crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)
+    smooth = torch.stack([crops[:128, :128], crops[40:168, 30:158]])
+    random = torch.Generator().manual_seed(0)
+    grain, other = (0.03 * torch.randn(smooth.shape, generator=random) for _ in "ab")
+
+    def cost(share, loudness):
+        found = smooth + loudness**0.5 * other
+        return float(spectrum(found, smooth + grain, smooth, share).mean())
+
+    for share in (0.25, 0.5, 1.0):
+        assert all(2 * cost(share, share) < cost(share, share * factor) for factor in (0.3, 3.0))
+    assert cost(1.0, 0.5) == float(spectrum(smooth + 0.5**0.5 * other, smooth + grain).mean())
+
+
 def test_a_hump_over_many_lines_is_heard_though_no_line_of_it_stands_out(photographs, monkeypatch):
     """Control: without the bands it costs little more than grain that is another by chance."""
     crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)

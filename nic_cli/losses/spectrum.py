@@ -31,13 +31,17 @@ CHANCE = 0.1  # of the power of a cell may stand still: of 64 cells, a texture o
 STANDING = 0.3  # how much that counts: half to three quarters of the gradient where a mesh is seen
 
 
-def spectrum(found: Tensor, wanted: Tensor) -> Tensor:
+def spectrum(found: Tensor, wanted: Tensor, before: Tensor | None = None, share: float = 1.0) -> Tensor:
     """Squared differences of log power, of crops and of the batch, the worst lines, and what stands still.
 
     More where found has more. found, wanted: [N, H, W, 3] in 0..1, sides of at least 64, of one batch -> [N],
-    whose mean counts.
+    whose mean counts. before: what has no texture yet; power is to be this share of the way from there to
+    wanted, 0..1, so that half-way a line is heard that lies over half of the original's.
     """
-    (one_a, all_a), (one_b, all_b) = _log_powers(_colours(found)), _log_powers(_colours(wanted))
+    powers_b = _powers(_colours(wanted))
+    if before is not None:
+        powers_b = torch.lerp(_powers(_colours(before)), powers_b, share)
+    (one_a, all_a), (one_b, all_b) = _logs(_powers(_colours(found))), _logs(powers_b)
     apart, together = one_a - one_b, all_a - all_b
     over = F.relu(together - OVER_ALL).square() + F.relu(apart - OVER_ONE).square()
     over = over + _lines(F.relu(_banded(one_a) - _banded(one_b) - OVER_BAND).square())
@@ -74,12 +78,17 @@ def _windows(x: Tensor, side: int, stride: int) -> Tensor:
     return x.unfold(2, side, stride).unfold(3, side, stride)
 
 
-def _log_powers(colours: Tensor) -> tuple[Tensor, Tensor]:
-    """[N, 3, H, W] -> ln of the mean power in windows, [N, 3, 64, 33] of each and [1, 3, 64, 33] of all."""
+def _powers(colours: Tensor) -> Tensor:
+    """[N, 3, H, W] -> mean power in windows, [N, 3, 64, 33]."""
     line = torch.hann_window(SIDE, False, device=colours.device, dtype=colours.dtype)
     parts = _windows(colours, SIDE, STRIDE)
     parts = (parts - parts.mean((-1, -2), keepdim=True)) * (line[:, None] * line)
-    power = torch.fft.rfft2(parts).abs().square().mean((2, 3))
+    power: Tensor = torch.fft.rfft2(parts).abs().square().mean((2, 3))
+    return power
+
+
+def _logs(power: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, 3, 64, 33] -> ln of it, and of the mean of all, [1, 3, 64, 33]."""
     return (power + STEADY).log(), (power.mean(0, keepdim=True) + STEADY).log()
 
 

@@ -73,6 +73,23 @@ def shrunk(pixels: Tensor, factor: float) -> Tensor:
     return image[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
 
 
+def grained(crops: Tensor, most: float, random: torch.Generator) -> Tensor:
+    """[N, H, W, 3] uint8 with grain as of film or sensors, a loudness and a coarseness each.
+
+    Shrunk pictures have none left in their smooth areas, photographs have 1 or 2 levels. most: its deviation
+    at most, at mid grey; most crops get little, and black and white none.
+    """
+    n, h, w, _ = crops.shape
+    draw = torch.rand(2, n, 1, 1, 1, generator=random, device=crops.device)
+    noise = torch.randn(n, 3, h, w, generator=random, device=crops.device)
+    noise = 0.75 * noise[:, :1] + 0.35 * noise  # more of it in luma than in colour
+    noise, soft = (x.permute(0, 2, 3, 1) for x in (noise, F.avg_pool2d(noise, 3, 1, 1)))
+    noise = torch.lerp(noise, soft, 0.6 * draw[0])
+    light = crops.float() / 255
+    loud = most * draw[1].square() / noise.std((1, 2, 3), keepdim=True)
+    return (crops + loud * 2 * (light * (1 - light)).sqrt() * noise).round().clamp(0, 255).to(torch.uint8)
+
+
 class Pool:
     """Every pixel of a set of pictures, each at `copies` random sizes, in one array on one device."""
 
@@ -102,7 +119,7 @@ class Pool:
             flat = pictures.pop().reshape(-1, 3)
             at += len(flat)
             pixels[len(pixels) - at : len(pixels) - at + len(flat)] = flat
-        self.pixels, self.device = pixels.to(device), device
+        self.pixels, self.device, self.grain = pixels.to(device), device, data.grain
 
     def check(self, side: int) -> None:
         """Raise UsageError unless some picture is large enough for crops of this side."""
@@ -125,4 +142,5 @@ class Pool:
         rows = (top[:, None] + line) * self.width[pick, None] + self.start[pick, None]
         index = rows[:, :, None] + (left[:, None] + columns)[:, None, :]
         turned = (draw[3] < 0.5)[:, None, None]
-        return self.pixels[torch.where(turned, index.transpose(1, 2), index)]
+        found = self.pixels[torch.where(turned, index.transpose(1, 2), index)]
+        return grained(found, self.grain, random) if self.grain else found

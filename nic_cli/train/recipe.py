@@ -50,6 +50,12 @@ class Data:
     validation_limit: int = 8
     copies: int = 2
     shrink: float = 1.5  # largest random shrinking: restores full chroma, hides earlier coding
+    grain: float = 0.0  # levels of 255: the largest deviation of the noise that is added to crops
+
+    def __post_init__(self) -> None:
+        """Refuse what is no deviation."""
+        if self.grain < 0:
+            raise UsageError("grain of [data] is 0 or more levels")
 
 
 @dataclass(frozen=True, slots=True)

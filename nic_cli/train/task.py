@@ -7,6 +7,7 @@ until the time is up, and asks for `state` to go on from and `release` to ship.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from nic_cli.losses.loudness import loudness
 from nic_cli.losses.perceptual import Distance
 from nic_cli.losses.rate import drawn_q, rate_distortion
 from nic_cli.losses.spectrum import spectrum
-from nic_cli.train.adversary import Adversary, scaled, slope
+from nic_cli.train.adversary import Adversary, Loss, scaled, slope
 from nic_cli.train.data import Pool
 from nic_cli.train.distributed import ProcessGroup
 from nic_cli.train.export import tied
@@ -27,7 +28,7 @@ from nic_cli.train.initialisation import begun
 from nic_cli.train.optim import Adam, Muon
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.transform.config import MIDDLE
-from nic_cli.transform.low_rank import is_low_rank
+from nic_cli.transform.low_rank import is_low_rank, update_share
 from nic_cli.transform.network import Network
 
 MUON_PARTS = (".weight", ".expand", ".reduce")
@@ -166,7 +167,7 @@ class Task:
         loss = loss / self.optimiser.accumulate
         pulls = []
         if (share := interpolated(self.phase.spectrum, b)) > 0:
-            pulls.append((slope(spectrum, found, x), share))
+            pulls.append((slope(self._spectrum(x, out.y, made, b), found, x), share))
         critics = self.adversary if self.adversary is not None and self.adversary.heard(b) else None
         y = out.y.detach().permute(0, 3, 1, 2)
         if critics is not None and (share := critics.share(b)) > 0:
@@ -187,6 +188,15 @@ class Task:
         loss = loudness(network.synthesis, (y, q), (made, shown), x, self.precision)
         (loss / self.optimiser.accumulate).backward()  # type: ignore[no-untyped-call]
         return {"loss": loss.detach(), "loudness": loss.detach()}
+
+    def _spectrum(self, x: Tensor, y: Tensor, made: float, b: float) -> Loss:
+        """The loss at b: power rises evenly from what b = 0.5 shows to the original's at b = 1."""
+        if not MIDDLE < b < 1 or not isinstance(self.network, Network):
+            return spectrum
+        with torch.no_grad():
+            realisms = x.new_tensor([made]), x.new_tensor([MIDDLE])
+            half = self.network.synthesis(y, *realisms, self.precision) + 0.5
+        return partial(spectrum, before=half, share=float(update_share(x.new_tensor(b))))
 
     @torch.no_grad()
     def _better(self, x: Tensor, q: Tensor, made: float, shown: Tensor | None) -> Tensor:

@@ -20,9 +20,10 @@ from nic_cli.container import file
 from nic_cli.errors import NicError, OutputExists, UsageError
 from nic_cli.image.reading import from_array
 from nic_cli.losses.rate import drawn_q
+from nic_cli.losses.spectrum import spectrum
 from nic_cli.train import command
 from nic_cli.train.clock import Clock
-from nic_cli.train.data import Pool, files
+from nic_cli.train.data import Pool, files, grained
 from nic_cli.train.export import export, kept_tables, snapshot
 from nic_cli.train.loop import Loop
 from nic_cli.train.optim import orthogonal
@@ -377,6 +378,26 @@ def test_crops_are_pieces_of_the_pictures(pictures, photographs):
     assert all(bytes(row) in known for row in crops.numpy().reshape(-1, 3)[::97])
 
 
+def test_crops_get_grain_of_a_loudness_each_and_black_and_white_get_none():
+    plain = torch.full((40, 64, 64, 3), 128, dtype=torch.uint8)
+    plain[:, :, :16], plain[:, :, 16:32] = 0, 255
+    found = grained(plain, 4.0, torch.Generator().manual_seed(0))
+    assert found.dtype == torch.uint8 and torch.equal(found[:, :, :32], plain[:, :, :32])
+    loud = found[:, :, 32:].float().std((1, 2, 3))
+    assert float(loud.max()) < 4.8 and float(loud.quantile(0.2)) < 0.7 and 0.6 < float(loud.median()) < 2
+    assert abs(float(found[:, :, 32:].float().mean()) - 128) < 0.05
+
+
+def test_grain_of_the_recipe_is_in_the_crops(pictures):
+    for grain, same in ((0.0, True), (3.0, False)):
+        pool = Pool(Data(paths=(str(pictures),), copies=1, shrink=1.0, grain=grain), "cpu", 0)
+        first = pool.crops(4, 64, torch.Generator().manual_seed(0))
+        pool.grain = 0.0
+        assert torch.equal(first, pool.crops(4, 64, torch.Generator().manual_seed(0))) is same
+    with pytest.raises(UsageError, match="grain"):
+        Data(grain=-1.0)
+
+
 @pytest.mark.parametrize("shape", [(3, 16, 48), (3, 48, 16), (1, 32, 32)])
 def test_muon_makes_updates_orthogonal(shape):
     torch.manual_seed(0)
@@ -491,6 +512,21 @@ def test_a_share_for_the_spectrum_is_a_pull_at_the_picture(recipe):
         task.step(1.0, 0.0)
         moved.append(task.network.synthesis.skip.weight.detach().clone())
     assert not torch.equal(*moved)
+
+
+def test_half_way_the_spectrum_is_held_against_what_is_shown_without_texture(recipe, monkeypatch):
+    heard = []
+
+    def spy(found, wanted, before=None, share=1.0):
+        heard.append((before, share))
+        return spectrum(found, wanted, before, share)
+
+    monkeypatch.setattr("nic_cli.train.task.spectrum", spy)
+    for b in (0.75, 1.0):
+        ready(replace(recipe, phases=(Phase("on", realism=(b, b), spectrum=(0.5,)),))).step(1.0, 0.0)
+    (before, share), at_the_top = heard
+    assert before.ndim == 4 and float(before.mean()) > 0 and not before.requires_grad and share == 0.5
+    assert at_the_top == (None, 1.0)
 
 
 def test_rates_are_drawn_from_the_range_of_the_phase(recipe):
