@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.bench.browser import chromium, missing
 from tests.engines import ENGINES, by
 
 torch.set_num_threads(1)  # small pictures gain nothing from two, and busy machines lose a lot
@@ -22,6 +23,16 @@ def same_environment():
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A page of Chromium; without one the tests that ask for it are skipped."""
+    if reason := missing():
+        pytest.skip(reason)
+    with chromium() as page:
+        page.driver.set_script_timeout(120)
+        yield page
 
 
 @pytest.fixture(scope="session")

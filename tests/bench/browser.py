@@ -35,7 +35,8 @@ def missing() -> str:
     """What is not installed, as the reason to skip a test; empty if all is there."""
     found = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     found["selenium"] = importlib.util.find_spec("selenium") and "importable"
-    return ", ".join(f"no {name}" for name, place in found.items() if not place)
+    lacking = ", ".join(f"no {name}" for name, place in found.items() if not place)
+    return lacking and f"{lacking}: apt-get install chromium chromium-driver, pip install selenium"
 
 
 class Page:

@@ -36,7 +36,7 @@ return found;
 
 def missing() -> str:
     """What is not installed, as the reason to skip a test; empty if all is there."""
-    return "" if shutil.which("firefox-esr") else "no firefox-esr"
+    return "" if shutil.which("firefox-esr") else "no firefox-esr: apt-get install firefox-esr"
 
 
 class Marionette:

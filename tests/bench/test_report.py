@@ -20,7 +20,6 @@ from nic_cli.bench.plot import plot, safe
 from nic_cli.bench.report import Quantity, Scene, Shown, render
 from nic_cli.bench.rows import Curve, Row, Run
 from nic_cli.bench.verdict import sentences
-from tests.bench.browser import chromium, missing
 
 EVIL = "<img src=x onerror=alert(1)>"
 NAMES = [
@@ -310,14 +309,6 @@ def test_equal_images_are_embedded_once():
 
 def test_the_same_run_gives_the_same_page():
     assert page(["a.png"]) == page(["a.png"])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
-    with chromium() as page:
-        yield page
 
 
 @pytest.fixture

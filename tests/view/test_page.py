@@ -9,7 +9,7 @@ import skimage.data
 from PIL import Image
 
 from nic_cli.view.shelf import Exhibit
-from tests.bench.browser import chromium, missing, until
+from tests.bench.browser import until
 from tests.cli.conftest import damaged
 
 EVIL = "<img src=x onerror=alert(1)>.nic"
@@ -18,14 +18,6 @@ READY = (
     "return document.querySelector('#view').getAttribute('aria-busy') === 'false' "
     "&& !document.querySelector('#b').disabled"
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
-    with chromium() as page:
-        yield page
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 
 from nic_cli.web import site
 from tests import reference
-from tests.golden import IMPORTED, REFUSED, V1, model_of, rows
+from tests.golden import IMPORTED, REFUSED, SHOWN, V1, model_of, rows
 
 FILES = {row["file"]: row for row in rows("files.tsv")}
 NATIVE = [name for name in FILES if name not in IMPORTED]
@@ -43,7 +43,7 @@ heard("draw", ({ full }) => {
   return { width, height, pixels: btoa(text), space: context.getContextAttributes().colorSpace };
 });
 element.b = b;
-element.file = new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]);
+if (data) element.file = new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]);
 """
 
 
@@ -61,18 +61,25 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a site in a folder, with the embedded model, the golden one, and one.html."""
-    site.write(folder, ["iris", str(model_of("tiny"))], force=False)
-    (folder / "one.html").write_text(PAGE)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+def hosted(folder: Path, kind: type[Quiet] = Quiet) -> Iterator[str]:
+    """The address of a static server of a folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(kind, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a site in a folder, with the embedded model, the golden one, and one.html."""
+    site.write(folder, ["iris", str(model_of("tiny"))], force=False)
+    (folder / "one.html").write_text(PAGE)
+    with hosted(folder) as address:
+        yield address
+
+
 def shown(page, data: bytes, b: float | None = None, space: str = "srgb") -> np.ndarray:
-    """RGBA that is drawn of a file, in sRGB or display-p3. Raises Refusal."""
+    """RGBA that is drawn of a file, or anew of the one before, in sRGB or display-p3. Raises Refusal."""
     said = page.driver.execute_async_script(SHOW, base64.b64encode(data).decode(), b, space)
     if "message" in said:
         raise Refusal(said["message"])
@@ -109,3 +116,12 @@ def apart(found: np.ndarray, right: np.ndarray) -> np.ndarray:
     assert np.abs(found[..., 3].astype(int) - right[..., 3]).max() <= 1
     opaque = right[..., 3] == 255
     return np.abs(found[opaque][:, :3].astype(int) - right[opaque][:, :3])
+
+
+def check(page, name: str) -> None:
+    """A golden file is shown within one level at 99.99 % of the samples, two at all."""
+    for b in (None, *SHOWN.get(name, ())):
+        found, right = shown(page, golden(name), b), decoded(name, b)
+        if name not in COLOURED:
+            levels = apart(found, right)
+            assert levels.max() <= 2 and (levels > 1).mean() <= 0.0001

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nic_cli.view.shelf import Exhibit
-from tests.bench.browser import chromium, missing, until
+from tests.bench.browser import until
 from tests.cli.conftest import damaged
 from tests.view.conftest import clean_place, coded, load_once, nic, packed, picture, pixels, serve
 from tests.web.element import golden, refused, served
@@ -45,14 +45,6 @@ def axe() -> str:
         if not found.returncode:
             return Path(found.stdout.strip()).read_text(encoding="utf-8")
     pytest.skip("no axe-core: npm install axe-core@4.14.1, and its node_modules in NODE_PATH")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
-    with chromium() as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

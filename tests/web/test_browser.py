@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import threading
 from base64 import b64decode
-from functools import partial
-from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from tests import reference
-from tests.bench.browser import chromium, missing
 from tests.golden import ROOT, V1, model_of
-from tests.web.element import Quiet
+from tests.web.element import Quiet, hosted
 
 NAME = "several-sizes-of-tiles"
 SCRIPT = """
@@ -52,24 +48,13 @@ class Isolating(Quiet):
         super().end_headers()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
-    with chromium() as page:
-        page.driver.set_script_timeout(60)
-        yield page
-
-
 @pytest.fixture(scope="module", params=[Quiet, Isolating])
 def place(request, browser):
     """A page of a server, without special headers and with them."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(request.param, directory=str(ROOT))) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        browser.driver.get(f"http://127.0.0.1:{server.server_port}/nic_cli/web/decoder/errors.js")
+    with hosted(ROOT, request.param) as address:
+        browser.driver.get(f"{address}nic_cli/web/decoder/errors.js")
         assert browser.run(ISOLATED) is (request.param is Isolating)
         yield browser
-        server.shutdown()
 
 
 def decoded(browser, b: float, **options: object) -> np.ndarray:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from functools import partial
-from http.server import ThreadingHTTPServer
-
 import pytest
 
 from tests.bench.browser import chromium, missing
 from tests.golden import ROOT, model_of
-from tests.web.element import Quiet
+from tests.web.element import hosted
 
 FLAGS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 ADAPTER = """
@@ -43,18 +39,13 @@ END = """
 @pytest.fixture(scope="module")
 def page():
     if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
-    with (
-        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT))) as server,
-        chromium(*FLAGS) as page,
-    ):
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        pytest.skip(reason)
+    with hosted(ROOT) as address, chromium(*FLAGS) as page:
         page.driver.set_script_timeout(120)
-        page.driver.get(f"http://127.0.0.1:{server.server_port}/nic_cli/web/decoder/errors.js")
+        page.driver.get(f"{address}nic_cli/web/decoder/errors.js")
         if not page.driver.execute_async_script(ADAPTER):
             pytest.skip("this Chromium has no WebGPU made of software")
         yield page
-        server.shutdown()
 
 
 def said(page, script: str, *given: object):

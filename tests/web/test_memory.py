@@ -116,7 +116,7 @@ def address(tmp_path_factory):
 @pytest.fixture
 def tab(address):
     if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
+        pytest.skip(reason)
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("no /proc of Linux")
     with chromium() as page:

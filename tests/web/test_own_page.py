@@ -5,17 +5,13 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
-import threading
-from functools import partial
-from http.server import ThreadingHTTPServer
 
 import pytest
 from PIL import Image
 
-from nic_cli.web import site
-from tests.bench.browser import chromium, missing, until
-from tests.golden import V1, model_of
-from tests.web.element import Quiet
+from tests.bench.browser import until
+from tests.golden import model_of
+from tests.web.element import golden, served
 
 PAGE = """<!doctype html><html lang="en"><title>x</title><meta name="viewport" content="width=device-width">
 <script>
@@ -50,26 +46,17 @@ DRAWN = "return document.getElementById(arguments[0]).header !== undefined"
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    if reason := missing():
-        pytest.skip(f"{reason}: apt-get install chromium chromium-driver, pip install selenium")
+def page(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own") / "site"
-    site.write(folder, ["iris", str(model_of("tiny"))], force=False)
-    (folder / "own.html").write_text(PAGE)
-    for name in ("another-model.nic", "least-rate.nic"):
-        (folder / name).write_bytes((V1 / name).read_bytes())
-    with (
-        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server,
-        chromium() as page,
-    ):
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        page.size(600, 500)
-        page.driver.set_script_timeout(60)
-        page.driver.get(f"http://127.0.0.1:{server.server_port}/own.html")
+    with served(folder) as address:
+        (folder / "own.html").write_text(PAGE)
+        for name in ("another-model", "least-rate"):
+            (folder / f"{name}.nic").write_bytes(golden(name))
+        browser.size(600, 500)
+        browser.driver.get(f"{address}own.html")
         for name in ("plain", "sized", "cover", "wide", "early"):
-            until(page, DRAWN, name)
-        yield page
-        server.shutdown()
+            until(browser, DRAWN, name)
+        yield browser
 
 
 def test_it_has_the_size_of_its_picture_of_its_attributes_or_of_styles(page):

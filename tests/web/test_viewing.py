@@ -11,9 +11,9 @@ from nic_cli.jobs import inspection
 from nic_cli.terminal import file_table
 from tests.bench.browser import until
 from tests.golden import REFUSED, V1
-from tests.web.test_page import DAMAGED, DECODED, address, browser, page
+from tests.web.test_page import DAMAGED, DECODED, address, page
 
-__all__ = ["address", "browser", "page"]
+__all__ = ["address", "page"]
 
 
 def opened(page, address, *paths: Path) -> None:
