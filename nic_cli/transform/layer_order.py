@@ -36,7 +36,7 @@ class AnalysisLayers:
 class SynthesisLayers:
     """stem and blocks, of one row of context either side, give rows with room; up, tail and skip do not.
 
-    noise: adds to the rows that it is given, and returns what to add to their pixels; or None.
+    noise: rows before the fine blocks to what to add to their pixels; or None.
     """
 
     stem: Layer

@@ -35,9 +35,10 @@ def drawn(cells: int, height: int, width: int, device: torch.device) -> Tensor:
 
 
 class NoiseInjection(nn.Module):
-    """Noise of a predicted loudness into the features of the fine blocks, and straight into the picture.
+    """Noise of a predicted loudness, straight into the picture: through the fine blocks it becomes lines.
 
-    width: channels of the features. hidden: of the network that predicts the loudness from them and q.
+    width: channels of the features that the fine blocks begin with. hidden: of the network that predicts the
+    loudness from them and q.
     """
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -45,7 +46,6 @@ class NoiseInjection(nn.Module):
         self.seen, self.deep = Dense(width, hidden), Dense(hidden, hidden)
         self.by_q = nn.Parameter(torch.zeros(hidden))
         self.loudness = Dense(hidden, OCTAVES * BANDS, gain=0.1)
-        self.into = Dense(VALUES, width, bias=False, gain=0.3)
         self.direct = Dense(VALUES, CELL * CELL * 3, bias=False)
         if not is_unfilled():
             with torch.no_grad():
@@ -58,13 +58,13 @@ class NoiseInjection(nn.Module):
         q: Tensor,
         share: Tensor | float,
         precision: torch.dtype | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         """h: [N, H, W, width]; noise: [N, H, W, VALUES] of variance 1; q: [N] or [1].
 
         share: of the updates that are mixed in, 0..1. Its power, not its size, rises with it: half-way half
         of the texture is there. precision: of what is returned, None for that of h.
-        Returns what to add to h, and to the cells [N, H, W, 192] of the picture. No gradient reaches the
-        prediction from there: squared error pays for silence, and within 860 steps a quarter was left of it.
+        Returns what to add to the cells of the picture, [N, H, W, 192]. No gradient reaches the prediction
+        from there: squared error pays for silence, and within 860 steps a quarter was left of it.
         """
         with torch.no_grad():
             loud = share**0.5 * self.deviation(h, q)
@@ -74,7 +74,8 @@ class NoiseInjection(nn.Module):
             wide = bands[..., None].expand(*bands.shape, side * side)
             parts.append(wide.reshape(*bands.shape[:-1], -1))
         grain = (noise * torch.cat(parts, -1)).to(precision or h.dtype)
-        return self.into(grain), self.direct(grain)
+        found: Tensor = self.direct(grain)
+        return found
 
     def deviation(self, h: Tensor, q: Tensor) -> Tensor:
         """Standard deviation of the coefficients that are missing, [N, H, W, 27]: octave, plane, direction.
@@ -107,13 +108,11 @@ class Injected:
         self.seed, self.row, self.column = seed, row, column
 
     def __call__(self, h: Tensor) -> Tensor:
-        """h: rows [1, H, W, width], to which noise is added; returns that of the picture [1, H, W, 192]."""
+        """h: rows [1, H, W, width] -> what to add to the picture's cells, [1, H, W, 192]."""
         _, height, width, _ = h.shape
         noise = torch.from_numpy(seeded(self.seed, self.row, self.column, height, width)).to(h)
         self.row += height
-        into, direct = self.layer(h, noise[None], self.q, self.share, self.precision)
-        h += into
-        return direct  # type: ignore[no-any-return]
+        return self.layer(h, noise[None], self.q, self.share, self.precision)  # type: ignore[no-any-return]
 
 
 def haar(x: Tensor) -> Tensor:

@@ -94,7 +94,6 @@ def _synthesis(config: ModelConfig) -> Named:
         yield from _dense(f"{name}.deep", hidden, hidden)
         yield f"{name}.by_q", (hidden,)
         yield from _dense(f"{name}.loudness", hidden, OCTAVES * BANDS)
-        yield from _dense(f"{name}.into", VALUES, fine, bias=False)
         yield from _dense(f"{name}.direct", VALUES, CELL * CELL * 3, bias=False)
 
 

@@ -116,8 +116,7 @@ class Synthesis(nn.Module):
         h = self.features(y, b_encoded, b_decoded, precision)
         skip = shuffle(self.skip(y), 2)
         if self.realism is not None and noise is not None:
-            into, direct = self.realism(h, *noise, update_share(b_decoded))
-            h, skip = h + into, skip + widened(direct)
+            skip = skip + widened(self.realism(h, *noise, update_share(b_decoded)))
         for block in self.fine:
             h = block(h, b_encoded, b_decoded)
         x: Tensor = shuffle(widened(self.tail(h, b_decoded)) + skip, 8)

@@ -79,8 +79,8 @@ def picture(x: np.ndarray, q: int, made: float, shown: float, seed: int, model: 
     h = blocks("synthesis.coarse", dense(model, "synthesis.stem", x))
     h = squares(dense(model, "synthesis.up", h), 2)
     noisy = share > 0 and model.config["noise"]
-    into, direct = added(h, q / 4096, share, seed, model) if noisy else (0, 0)
-    h = blocks("synthesis.fine", h + into)
+    direct = added(h, q / 4096, share, seed, model) if noisy else 0
+    h = blocks("synthesis.fine", h)
     tail = updated(model, "synthesis.tail.weight", "synthesis.tail.realism", share)
     h = conv3x3(h, tail) + model["synthesis.tail.bias"]
     return squares(h + direct + squares(dense(model, "synthesis.skip", x), 2), 8)

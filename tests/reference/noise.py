@@ -24,12 +24,12 @@ def signed(seed: int, height: int, width: int) -> np.ndarray:
     return x.view(np.int8)[..., :189]
 
 
-def added(h: np.ndarray, q: float, share: float, seed: int, model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """What to add to h, the features before the fine blocks, and to the 192 channels; share: 0..1."""
+def added(h: np.ndarray, q: float, share: float, seed: int, model: Model) -> np.ndarray:
+    """What to add to the 192 channels; h: the features before the fine blocks; share: 0..1."""
     name = "synthesis.realism"
     x = leaky(dense(model, f"{name}.seen", h) + q * model[f"{name}.by_q"])
     t = dense(model, f"{name}.loudness", leaky(dense(model, f"{name}.deep", x)))
     loud = share**0.5 * LOUDEST * ((t + np.sqrt(t * t + 1)) / 2) ** 2
     noise = (signed(seed, *h.shape[:2]) + 0.5) / np.sqrt(65535 / 12)  # of variance 1
     grain = noise * np.repeat(loud, np.repeat(np.square(SIDES), BANDS), -1)
-    return dense(model, f"{name}.into", grain), dense(model, f"{name}.direct", grain)
+    return dense(model, f"{name}.direct", grain)

@@ -113,9 +113,7 @@ def _synthesis(config: ModelConfig, tensors: Tensors) -> Built:
     h = g.squares(g.dense("synthesis.up", h), 2)
     straight = g.squares(g.dense("synthesis.skip", y), 2)
     if config.noise:
-        grain = _grain(g, h, share)
-        h = g.add(h, g.dense("synthesis.realism.into", grain))
-        straight = g.add(straight, g.dense("synthesis.realism.direct", grain))
+        straight = g.add(straight, g.dense("synthesis.realism.direct", _grain(g, h, share)))
     for i in range(config.synthesis_fine_depth):
         h = _conditioned(g, f"synthesis.fine.{i}", h, by_b, share)
     shape = tensors["synthesis.tail.weight"].shape

@@ -22,13 +22,13 @@ class Injected:
         self._seen, self._deep, self._loudness = (
             weights.dense(f"{name}.{layer}") for layer in ("seen", "deep", "loudness")
         )
-        self._made, _ = weights.dense(f"{name}.into", f"{name}.direct")
+        self._made, _ = weights.dense(f"{name}.direct")
         self._by_q = np.float32(q) * weights(f"{name}.by_q")
         self._share, self._seed = np.sqrt(update_share(b_decoded)), seed
         self._row, self._column = row, np.uint32(column)
 
     def __call__(self, h: Floats) -> Floats:
-        """h: rows [1, H, W, width], to which noise is added; returns that of the picture [1, H, W, 192]."""
+        """h: rows [1, H, W, width] -> what to add to the picture's cells, [1, H, W, 192]."""
         _, height, width, channels = h.shape
         first, self._row = np.uint32(self._row), self._row + height
         flat = h.reshape(-1, channels)
@@ -45,8 +45,7 @@ class Injected:
             out[:] = self._made(noise, room)[:count]
 
         by_blocks(block, made)
-        flat += made[:, :channels]
-        return made[:, channels:].reshape(1, height, width, -1)
+        return made.reshape(1, height, width, -1)
 
     @staticmethod
     def _scale(noise: Floats, loud: Floats) -> None:

@@ -20,13 +20,12 @@ const BANDS = OCTAVES.flatMap(([side, bands], octave) =>
   Array.from({ length: bands * side * side }, (_, i) => 9 * octave + Math.floor(i / (side * side))),
 );
 
-/** Rows before the fine blocks, with noise added to them: a stage, as in `rows.js`. */
+/** Rows before the fine blocks, and the noise that they ask for: a stage, as in `rows.js`. */
 export class Noise {
   /**
    * @param {import("./kernels.js").Kernels} kernels
    * @param {object} source
-   * @param {{layers: {seen: object, deep: object, loudness: object, into: object, direct: object},
-   *   loudest: number}} noise as `Synthesis.layers` has it
+   * @param {{layers: Object<string, object>, loudest: number}} noise as `Synthesis.layers` has it
    * @param {number} seed
    */
   constructor(kernels, source, { layers, loudest }, seed) {
@@ -34,7 +33,7 @@ export class Noise {
     Object.assign(this, { kernels, source, layers, loudest, seed, height, width, channels, step, pitch });
     const outputs = ["seen", "deep", "loudness", "direct"].map((name) => layers[name].outputs);
     [this.a, this.b, this.t, this.out] = outputs.map((n) => kernels.take(4 * n * width));
-    this.inputs = layers.into.weights[0].inputs;
+    this.inputs = layers.direct.weights[0].inputs;
     this.grain = kernels.cleared(4 * this.inputs * width);
     /** Of rows that are under way what is added to the 192 channels. @type {Map<number, Float32Array>} */
     this.direct = new Map();
@@ -55,18 +54,18 @@ export class Noise {
   /** @param {number} h where the row is @param {number} row its number */
   #row(h, row) {
     const { kernels, layers, width, a, b, t, out, grain, inputs } = this;
-    const product = (layer, x, step, to, rectify, add, outStep = 4 * layer.outputs) => {
+    const product = (layer, x, step, to, rectify) => {
       const { weights: [weight], bias, outputs } = layer;
+      const outStep = 4 * outputs;
       kernels.call.product(
-        x, step, width, weight.inputs, weight.at, outputs, bias, to, outStep, 32, rectify, add, outStep,
+        x, step, width, weight.inputs, weight.at, outputs, bias, to, outStep, 32, rectify, 0, outStep,
       );
     };
-    product(layers.seen, h, this.step, a, 1, 0);
-    product(layers.deep, a, 4 * layers.seen.outputs, b, 1, 0);
-    product(layers.loudness, b, 4 * layers.deep.outputs, t, 0, 0);
+    product(layers.seen, h, this.step, a, 1);
+    product(layers.deep, a, 4 * layers.seen.outputs, b, 1);
+    product(layers.loudness, b, 4 * layers.deep.outputs, t, 0);
     this.#grains(row);
-    product(layers.into, grain, 4 * inputs, h, 0, h, this.step);
-    product(layers.direct, grain, 4 * inputs, out, 0, 0);
+    product(layers.direct, grain, 4 * inputs, out, 0);
     this.direct.set(row, kernels.floats.slice(out >> 2, (out >> 2) + width * layers.direct.outputs));
     this.direct.delete(row - 64); // long shown
   }

@@ -140,9 +140,8 @@ export class Strip {
     const grained = { count: 2 * rows * wide, width: wide };
     const from = first - 2 * top;
     if (layers.noise) {
-      const grain = this.#noise(layers.noise, fine[0], grained, { seed, row: 2 * top });
-      const x = { ...grain, at: from * wide * grain.step };
-      this.#product(layers.noise.direct, x, out, shown);
+      const x = { ...fine[0], at: fine[0].at + from * fine[0].row };
+      this.#noise(layers.noise, x, out, shown, { seed, row: first });
     }
     for (const block of layers.fine) this.#block(block, fine, grained);
     layers.tail.weights.forEach((part, i) => {
@@ -188,9 +187,9 @@ export class Strip {
     grids.reverse();
   }
 
-  /** Noise, added to a grid. @returns {object} it, 192 values of each position */
-  #noise({ loudest, seen, deep, loudness, into }, x, { count: all, width }, told) {
-    const { inputs } = into.weights[0];
+  /** The noise that rows before the fine blocks ask for: 192 values of each position. */
+  #noise({ loudest, seen, deep, loudness, direct }, x, out, { count: all, width }, told) {
+    const { inputs } = direct.weights[0];
     const grain = this.#flat("grain", inputs, all);
     const [a, b, t] = [seen, deep, loudness].map(({ outputs }, i) => this.#flat(`noise${i}`, outputs));
     for (let first = 0; first < all; first += PART) {
@@ -199,11 +198,10 @@ export class Strip {
       this.#product(seen, x, a, { ...part, rectify: 1 });
       this.#product(deep, a, b, { ...part, rectify: 1 });
       this.#product(loudness, b, t, part);
-      const out = { ...grain, at: first * inputs };
-      this.#call("grain", t, out, { ...part, ...told, outputs: inputs, loudest }, count * inputs);
-      this.#product(into, out, x, { ...part, added: 2 });
+      const room = { ...grain, at: first * inputs };
+      this.#call("grain", t, room, { ...part, ...told, outputs: inputs, loudest }, count * inputs);
     }
-    return grain;
+    this.#product(direct, grain, out, { count: all, width });
   }
 
   #product({ weights: [{ at, inputs }], bias, outputs }, x, out, told) {

@@ -171,7 +171,6 @@ export class Synthesis {
       seen: { ...seen, bias: weights.row(bias) },
       deep: weights.dense(`${name}.deep`, hidden, [hidden]),
       loudness: weights.dense(`${name}.loudness`, 27, [hidden]),
-      into: weights.dense(`${name}.into`, fine, [189]),
       direct: weights.dense(`${name}.direct`, 192, [189]),
     };
   }
