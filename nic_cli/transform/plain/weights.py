@@ -40,10 +40,10 @@ class Weights:
         """Whether there is one of this name."""
         return name in self._tensors
 
-    def dense(self, *names: str) -> tuple[Product, Floats | None]:
-        """The weight [inputs, outputs] of a dense layer, or of several side by side, and its bias."""
-        bias = self(f"{names[0]}.bias") if self.has(f"{names[0]}.bias") else None
-        return Product(np.concatenate([self(f"{name}.weight").T for name in names], 1)), bias
+    def dense(self, name: str) -> tuple[Product, Floats | None]:
+        """The weight [inputs, outputs] of a dense layer, and its bias."""
+        bias = self(f"{name}.bias") if self.has(f"{name}.bias") else None
+        return Product(self(f"{name}.weight").T), bias
 
     def block(self, name: str) -> Block:
         """A block that knows no realism."""
