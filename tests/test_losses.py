@@ -249,3 +249,14 @@ def test_a_pattern_that_stands_still_is_heard_under_texture_that_does_not(photog
     folded = gradient.unfold(1, 8, 8).unfold(2, 8, 8).mean((0, 1, 2, 3))
     turned = torch.nn.functional.cosine_similarity(folded.flatten(), pattern[:, :, 0].flatten(), dim=0)
     assert turned > 0.8  # downhill is where the pattern goes away
+
+
+def test_a_pattern_in_the_calm_part_of_a_crop_is_heard_beside_what_is_rough():
+    """Half a crop is sky: a pattern there is a hundredth of what errors of the other half have in common."""
+    torch.manual_seed(3)
+    sky, grass = torch.full((1, 128, 64, 1), 0.6), torch.rand(1, 128, 64, 1)
+    wanted = torch.cat([sky + 0.004 * torch.randn_like(sky), grass], 2).expand(-1, -1, -1, 3)
+    wrong = torch.cat([0.004 * torch.randn_like(sky), 0.2 * torch.randn_like(grass)], 2)
+    pattern = torch.cat([0.012 * torch.randn(16, 16, 1).repeat(8, 4, 1), torch.zeros(128, 64, 1)], 1)
+    alone, with_it = standing(wanted + wrong, wanted), standing(wanted + wrong + pattern, wanted)
+    assert float(alone) < 0.1 * float(with_it) and float(with_it) > 5

@@ -26,9 +26,11 @@ WEIGHTS = (1.0, 0.25, 0.25)
 OVER_ALL, OVER_ONE = 0.2, 0.4  # how far ln power may lie over the original's: of the batch, and of a crop
 BAND, OVER_BAND = 4, 0.15  # lines a band each way, and the same of one of a crop, which varies less by chance
 OVER = 12.0  # how much what lies over counts: lines of the batch, of crops, and bands
-TOP, OVER_TOP, TOPMOST = 16, 0.7, 0.4  # the worst lines of a crop alone, among thousands: how many, over what
-CHANCE = 0.1  # of the power of a cell may stand still: of 64 cells, a texture of random phases leaves .016
-STANDING = 0.3  # how much that counts: half to three quarters of the gradient where a mesh is seen
+TOP, OVER_TOP, TOPMOST = 16, 0.7, 0.8  # the worst lines of a crop alone, among thousands: how many, over what
+CHANCE = 6.0  # what may stand still: of n cells, textures of random phases leave 2 nths of a cell's power
+CALM = 0.25  # of all cells, by contrast of the original, are looked at once more alone: a mesh is seen there
+UNSEEN = CELL**2 * (0.7 / 255) ** 2  # power of noise of .7 levels: less in a line is seen by nobody
+STANDING = 0.25  # how much that counts: half to three quarters of the gradient where a mesh is seen
 
 
 def spectrum(found: Tensor, wanted: Tensor, before: Tensor | None = None, share: float = 1.0) -> Tensor:
@@ -59,13 +61,21 @@ def standing(found: Tensor, wanted: Tensor) -> Tensor:
     """
     line = torch.hann_window(CELL, False, device=found.device, dtype=found.dtype)
     window = line[:, None] * line
-    cells = _windows(_colours(wanted), CELL, CELL)
+    cells = _windows(_colours(wanted), CELL, CELL).flatten(2, 3)  # [N, 3, cells, 16, 16]
+    errors = _windows(_colours(found - wanted), CELL, CELL).flatten(2, 3)
     cells = (cells - cells.mean((-1, -2), keepdim=True)) * window / window.square().mean().sqrt()
-    usual = torch.fft.rfft2(cells).abs().square().mean((2, 3))  # [N, 3, 16, 9]
-    common = _windows(_colours(found - wanted), CELL, CELL).mean((2, 3))
-    power = torch.fft.rfft2(common).abs().square()
-    over = F.relu(power / (usual + STEADY * window.square().mean()) - CHANCE)
-    return (over * _heard(CELL).to(found)).sum((2, 3)) @ found.new_tensor(WEIGHTS)
+    usual = torch.fft.rfft2(cells).abs().square()
+    contrast = cells[:, 0].square().mean((-1, -2))
+    calm = contrast <= contrast.quantile(CALM, -1, keepdim=True)
+    total = found.new_zeros(())
+    for those in (torch.ones_like(calm), calm):
+        share = (those / those.sum(-1, keepdim=True)).to(found)
+        common = torch.einsum("nk,nckhw->nchw", share, errors)
+        power = torch.fft.rfft2(common).abs().square()
+        there = torch.einsum("nk,nckhw->nchw", share, usual) + UNSEEN
+        over = F.relu(power / there - CHANCE / those.sum(-1)[:, None, None, None]).log1p()
+        total = total + (over * _heard(CELL, 0.0).to(found)).sum((2, 3)) @ found.new_tensor(WEIGHTS)
+    return total
 
 
 def _colours(x: Tensor) -> Tensor:
@@ -104,7 +114,7 @@ def _lines(bands: Tensor) -> Tensor:
 
 
 @lru_cache(2)
-def _heard(side: int) -> Tensor:
-    """[side, side / 2 + 1]: 1 for frequencies beyond `BEYOND`, 2 for those that stand for two."""
+def _heard(side: int, beyond: float = BEYOND) -> Tensor:
+    """[side, side / 2 + 1]: 1 for frequencies beyond that, in cycles a pixel, 2 for those that stand for two."""
     down, across = torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None]
-    return (torch.hypot(down, across) > BEYOND) * torch.where((across == 0) | (across == 0.5), 1.0, 2.0)
+    return (torch.hypot(down, across) > beyond) * torch.where((across == 0) | (across == 0.5), 1.0, 2.0)
