@@ -26,7 +26,7 @@ WEIGHTS = (1.0, 0.25, 0.25)
 OVER_ALL, OVER_ONE = 0.2, 0.4  # how far ln power may lie over the original's: of the batch, and of a crop
 BAND, OVER_BAND = 4, 0.15  # lines a band each way, and the same of one of a crop, which varies less by chance
 OVER = 12.0  # how much what lies over counts: lines of the batch, of crops, and bands
-TOP, OVER_TOP, TOPMOST = 16, 0.7, 0.8  # the worst lines of a crop alone, among thousands: how many, over what
+TOP, OVER_TOP, TOPMOST = 16, 0.7, 1.2  # the worst lines of a crop alone, among thousands: how many, over what
 CHANCE = 6.0  # what may stand still: of n cells, textures of random phases leave 2 nths of a cell's power
 CALM = 0.25  # of all cells, by contrast of the original, are looked at once more alone: a mesh is seen there
 UNSEEN = CELL**2 * (0.7 / 255) ** 2  # power of noise of .7 levels: less in a line is seen by nobody
@@ -115,6 +115,6 @@ def _lines(bands: Tensor) -> Tensor:
 
 @lru_cache(2)
 def _heard(side: int, beyond: float = BEYOND) -> Tensor:
-    """[side, side / 2 + 1]: 1 for frequencies beyond that, in cycles a pixel, 2 for those that stand for two."""
+    """[side, side / 2 + 1]: how many frequencies each stands for, 1 or 2, beyond that many cycles a pixel."""
     down, across = torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None]
     return (torch.hypot(down, across) > beyond) * torch.where((across == 0) | (across == 0.5), 1.0, 2.0)

@@ -14,6 +14,13 @@ from torch import Tensor
 
 from nic_cli.transform.low_rank import is_low_rank
 
+MUON_PARTS = (".weight", ".expand", ".reduce")
+
+# Layers whose output is pixels or latents: an orthogonal update of the full rate moves every pixel
+# by a few levels at each step, a noise floor near 35 dB that everything above it learns against.
+SLOW = {f"{part}.{layer}.weight": 0.1 for part in ("analysis", "synthesis") for layer in ("skip", "tail")}
+UPDATES = 0.5  # share of the rates that updates for realism take: they stand on weights that are done
+FAINT = 0.03  # share of Adam's rate that `_is_faint` parameters take
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
@@ -114,3 +121,30 @@ class Adam:
         """Take back what `state` gave."""
         for name, tensor in self.state().items():
             tensor.copy_(state[name])
+
+
+def optimisers(trained: list[tuple[str, Tensor]], ours: bool) -> tuple[Muon, Adam]:
+    """Both, for the parameters that are trained, by name; ours: of a network of this package."""
+    dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]
+    chosen = {name for name, _ in dense}
+    rest = [item for item in trained if item[0] not in chosen]
+    updates = {name: UPDATES for name, _ in trained if is_low_rank(name)}
+    faint = {name: FAINT for name, _ in rest if ours and _is_faint(name)}
+    return Muon(dense, SLOW | updates), Adam(rest, updates | faint)
+
+
+def _is_dense(name: str, p: Tensor) -> bool:
+    """Whether it is a weight that Muon takes; those of noise, which begin loud, are Adam's."""
+    depthwise = p.ndim == 4 and p.shape[1] == 1
+    return name.endswith(MUON_PARTS) and not depthwise and not is_low_rank(name)
+
+
+def _is_faint(name: str) -> bool:
+    """Biases of the deep branches, where activations are a few hundredths.
+
+    At Adam's full rate they wander further than that, which switches whole blocks on or off for good.
+    What predicts the loudness of noise is no deep branch.
+    """
+    if name.startswith("synthesis.realism."):
+        return False
+    return name.startswith(("analysis.", "synthesis.")) and name.endswith(("bias", ".shift"))

@@ -111,6 +111,7 @@ class Phase:
     warmup: float = 0.01  # of the phase
     decay: float = 0.2  # of the phase
     train: tuple[str, ...] = ()  # parts of the network; none named means all
+    fixed: tuple[str, ...] = ()  # layers of those, by name, that keep their weights
     realism: tuple[float, ...] = (0.0, 0.0)  # b is drawn between these two
     ends: tuple[float, ...] = (0.25, 0.25)  # shares of the steps that draw the lower end and the upper
     turned: float = 0.0  # share of the steps that show another b than the latents are made for

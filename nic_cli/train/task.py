@@ -25,19 +25,11 @@ from nic_cli.train.data import Pool
 from nic_cli.train.distributed import ProcessGroup
 from nic_cli.train.export import tied
 from nic_cli.train.initialisation import begun
-from nic_cli.train.optim import Adam, Muon
+from nic_cli.train.optim import optimisers
 from nic_cli.train.recipe import Phase, Recipe
 from nic_cli.transform.config import MIDDLE
 from nic_cli.transform.low_rank import is_low_rank, update_share
 from nic_cli.transform.network import Network
-
-MUON_PARTS = (".weight", ".expand", ".reduce")
-
-# Layers whose output is pixels or latents: an orthogonal update of the full rate moves every pixel
-# by a few levels at each step, a noise floor near 35 dB that everything above it learns against.
-SLOW = {f"{part}.{layer}.weight": 0.1 for part in ("analysis", "synthesis") for layer in ("skip", "tail")}
-UPDATES = 0.5  # share of the rates that updates for realism take: they stand on weights that are done
-FAINT = 0.03  # share of Adam's rate that `_is_faint` parameters take
 
 
 class Task:
@@ -64,6 +56,8 @@ class Task:
         self.pool = Pool(recipe.data, self.device, seed)
         self.pool.check(recipe.largest_crop)
         self.network = begun(recipe, self.pool, self.device).to(self.device)
+        for phase in recipe.phases:
+            _trained(self.network, phase)  # now, not in the middle of the night
         torch.manual_seed(seed + 1000 * self.team.rank)
         self.random = torch.Generator(self.device).manual_seed(seed + 1 + 1000 * self.team.rank)
         self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
@@ -83,10 +77,11 @@ class Task:
         given = config.latent, config.q_top, self.team, self.precision
         self.adversary = Adversary(critics, *given) if critics else None
         trained: list[tuple[str, Tensor]] = []
+        learning = _trained(self.network, phase)
         with torch.no_grad():
             for name, p in self.network.named_parameters():
                 p.copy_(self.ema[name])
-                p.requires_grad_(not phase.train or not set(phase.train).isdisjoint(name.split(".")))
+                p.requires_grad_(name in learning)
                 p.grad = None
                 trained += [(name, p)] if p.requires_grad else []
             # Realisms that no phase has trained yet begin at the nearest one that has been.
@@ -97,12 +92,7 @@ class Task:
                     self.ema[name].copy_(p)
         self.trained = dict(trained)
         ours = isinstance(self.network, Network)  # decoders of others learn by Adam, as they did
-        dense = [item for item in trained if ours and item[1].ndim > 1 and _is_dense(*item)]
-        chosen = {name for name, _ in dense}
-        rest = [item for item in trained if item[0] not in chosen]
-        updates = {name: UPDATES for name, _ in trained if is_low_rank(name)}
-        faint = {name: FAINT for name, _ in rest if ours and _is_faint(name)}
-        self.muon, self.adam = Muon(dense, SLOW | updates), Adam(rest, updates | faint)
+        self.muon, self.adam = optimisers(trained, ours)
 
     def step(self, lr_scale: float, decay_frac: float) -> dict[str, Tensor]:
         """One step at a share of the peak rates; the last part of the decay takes larger crops."""
@@ -273,21 +263,16 @@ def _phase(recipe: Recipe, name: str | None) -> Phase:
     return named[0]
 
 
-def _is_dense(name: str, p: Tensor) -> bool:
-    """Whether it is a weight that Muon takes; those of noise, which begin loud, are Adam's."""
-    depthwise = p.ndim == 4 and p.shape[1] == 1
-    return name.endswith(MUON_PARTS) and not depthwise and not is_low_rank(name)
-
-
-def _is_faint(name: str) -> bool:
-    """Biases of the deep branches, where activations are a few hundredths.
-
-    At Adam's full rate they wander further than that, which switches whole blocks on or off for good.
-    What predicts the loudness of noise is no deep branch.
-    """
-    if name.startswith("synthesis.realism."):
-        return False
-    return name.startswith(("analysis.", "synthesis.")) and name.endswith(("bias", ".shift"))
+def _trained(network: torch.nn.Module, phase: Phase) -> set[str]:
+    """Names of the parameters that a phase trains; UsageError for layers that there are not, or for none."""
+    levels = {name: set(name.split(".")) for name, _ in network.named_parameters()}
+    if unknown := set(phase.fixed).difference(*levels.values()):
+        raise UsageError(f"phase {phase.name!r}: no layer is called {min(unknown)!r}")
+    found = {name for name, of in levels.items() if not phase.train or of & set(phase.train)}
+    found -= {name for name, of in levels.items() if of & set(phase.fixed)}
+    if not found:
+        raise UsageError(f"phase {phase.name!r}: fixed leaves nothing to train")
+    return found
 
 
 def make() -> Task:

@@ -502,6 +502,24 @@ def test_a_step_for_loudness_trains_what_predicts_it_and_nothing_else(recipe):
     assert all(n.startswith(noise) and not n.startswith(f"{noise}direct") for n in moved)
 
 
+def test_a_fixed_layer_keeps_its_weights_and_a_wrong_name_is_refused_before_the_first_step(recipe):
+    def of(*fixed):
+        phase = Phase("on", train=("realism",), realism=(1.0, 1.0), fixed=fixed)
+        return replace(recipe, model=replace(recipe.model, realism_rank=4, noise=8), phases=(Phase(), phase))
+
+    task = ready(of("direct"))
+    task.enter(task.recipe.phases[1])
+    task.step(1.0, 0.0)
+    task.step(1.0, 0.0)
+    before, after = ready(of("direct")).release(), task.release()
+    moved = {name for name in after if not torch.equal(after[name], before[name])}
+    assert "synthesis.tail.realism.wide" in moved
+    assert not any(name.startswith("synthesis.realism.direct") for name in moved)
+    for fixed, words in ((("directly",), "'directly'"), (("realism",), "nothing to train")):
+        with pytest.raises(UsageError, match=words):
+            ready(of(*fixed))
+
+
 def test_a_share_for_the_spectrum_is_a_pull_at_the_picture(recipe):
     """It alone moves weights where the distortion's gradient is the same with and without it."""
     moved = []
