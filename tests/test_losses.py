@@ -65,8 +65,9 @@ def test_spectrum_forgives_other_grain_of_the_same_colour_but_neither_its_loss_n
 
 
 def test_half_way_power_is_to_be_half_way(photographs):
+    """Crops of 25 windows: in those of nine what lines cost by chance is half of it."""
     crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)
-    smooth = torch.stack([crops[:128, :128], crops[40:168, 30:158]])
+    smooth = torch.stack([crops[:192, :192], crops[40:232, 30:222]])
     random = torch.Generator().manual_seed(0)
     grain, other = (0.03 * torch.randn(smooth.shape, generator=random) for _ in "ab")
 
@@ -82,7 +83,7 @@ def test_half_way_power_is_to_be_half_way(photographs):
 def test_a_hump_over_many_lines_is_heard_though_no_line_of_it_stands_out(photographs, monkeypatch):
     """Control: without the bands it costs little more than grain that is another by chance."""
     crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)
-    smooth = torch.stack([crops[:128, :128], crops[40:168, 30:158]])
+    smooth = torch.stack([crops[:192, :192], crops[40:232, 30:222]])
     random = torch.Generator().manual_seed(0)
     grain, other = (0.03 * torch.randn(smooth.shape, generator=random) for _ in "ab")
 
