@@ -65,7 +65,7 @@ def test_spectrum_forgives_other_grain_of_the_same_colour_but_neither_its_loss_n
 
 
 def test_half_way_power_is_to_be_half_way(photographs):
-    """Crops of 25 windows: in those of nine what lines cost by chance is half of it."""
+    """In crops of 25 windows, where lines vary less by chance than in those of nine."""
     crops = torch.from_numpy(photographs["astronaut"].astype(np.float32) / 255)
     smooth = torch.stack([crops[:192, :192], crops[40:232, 30:222]])
     random = torch.Generator().manual_seed(0)
