@@ -98,6 +98,23 @@ def test_a_hump_over_many_lines_is_heard_though_no_line_of_it_stands_out(photogr
     assert heard > 1.2 * louder()
 
 
+def test_a_hump_of_a_few_bands_weighs_more_than_their_share_of_all(monkeypatch):
+    """Control: without a term of their own four of 128, at twice the power of grain, cost less."""
+    random = torch.Generator().manual_seed(0)
+    grain, other = (0.03 * torch.randn(2, 192, 192, 3, generator=random) for _ in "ab")
+    lines = torch.fft.rfft2(other, dim=(1, 2))
+    lines[:, 12:36, 60:84] *= 1.5  # of 192: 4 to 12 and 20 to 28 of a window's 64
+    louder = torch.fft.irfft2(lines, s=other.shape[1:3], dim=(1, 2))
+
+    def cost():
+        like, hump = (float(spectrum(0.5 + noise, 0.5 + grain).mean()) for noise in (other, louder))
+        return hump - like
+
+    heard = cost()
+    monkeypatch.setattr("nic_cli.losses.spectrum.HUMP", 0.0)
+    assert heard > 1.15 * cost() > 0
+
+
 @pytest.mark.parametrize("name", TERMS)
 def test_a_loss_is_zero_for_equals_and_grows_with_noise(pair, name):
     found, wanted = pair

@@ -27,6 +27,7 @@ OVER_ALL, OVER_ONE = 0.2, 0.4  # how far ln power may lie over the original's: o
 BAND, OVER_BAND = 4, 0.15  # lines a band each way, and the same of one of a crop, which varies less by chance
 OVER = 12.0  # how much what lies over counts: lines of the batch, of crops, and bands
 TOP, OVER_TOP, TOPMOST = 16, 0.7, 1.2  # the worst lines of a crop alone, among thousands: how many, over what
+HUMPS, OVER_HUMP, HUMP = 4, 0.4, 1.2  # and of its 128 bands, whose lines may each be within bounds
 CHANCE = 6.0  # what may stand still: of n cells, textures of random phases leave 2 nths of a cell's power
 CALM = 0.25  # of all cells, by contrast of the original, are looked at once more alone: a mesh is seen there
 UNSEEN = CELL**2 * (0.7 / 255) ** 2  # power of noise of .7 levels: less in a line is seen by nobody
@@ -46,12 +47,16 @@ def spectrum(found: Tensor, wanted: Tensor, before: Tensor | None = None, share:
     (one_a, all_a), (one_b, all_b) = _logs(_powers(_colours(found))), _logs(powers_b)
     apart, together = one_a - one_b, all_a - all_b
     over = F.relu(together - OVER_ALL).square() + F.relu(apart - OVER_ONE).square()
-    over = over + _lines(F.relu(_banded(one_a) - _banded(one_b) - OVER_BAND).square())
+    bands = _banded(one_a) - _banded(one_b)
+    over = over + _lines(F.relu(bands - OVER_BAND).square())
     total = apart.square() + 4 * together.square() + OVER * over  # [N, planes, 64, 33]
     heard = _heard(SIDE).to(found)
     top = (F.relu(apart - OVER_TOP) * (heard > 0)).flatten(2).topk(TOP).values.square().mean(-1)
+    whole = F.avg_pool2d((heard[None, :, : SIDE // 2] > 0).to(found), BAND)[0] == 1
+    humps = (F.relu(bands - OVER_HUMP) * whole).flatten(2).topk(HUMPS).values.square().mean(-1)
     each = (total * heard).sum((2, 3)) / heard.sum()
-    return (each + TOPMOST * top) @ found.new_tensor(WEIGHTS) + STANDING * standing(found, wanted)
+    each = each + TOPMOST * top + HUMP * humps
+    return each @ found.new_tensor(WEIGHTS) + STANDING * standing(found, wanted)
 
 
 def standing(found: Tensor, wanted: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class Phase:
     loudness: float = 0.0
     # The loss of that name, as a share of the distortion's gradient at the picture, at b = 0, ..., 1 evenly.
     spectrum: tuple[float, ...] = (0.0,)
-    rates: tuple[float, ...] = ()  # q is drawn evenly between these two; none means all, the highest seldom
+    rates: tuple[float, ...] = ()  # q from, to, power of u; none means all, the highest seldom
     losses: Mapping[str, Any] = field(default_factory=lambda: {"squared": 1.0})
     adversarial: Adversarial | None = None
 
@@ -139,8 +139,10 @@ class Phase:
         for name, between in (("realism", self.realism), ("made", self.made or self.realism)):
             if len(between) != 2 or not 0 <= between[0] <= between[1] <= 1:
                 raise UsageError(f"{where}: {name} is two numbers in 0..1, the lower first")
-        if self.rates and (len(self.rates) != 2 or not 0 <= self.rates[0] <= self.rates[1]):
-            raise UsageError(f"{where}: rates is two numbers from 0 up, the lower first")
+        if self.rates and (len(self.rates) not in (2, 3) or not 0 <= self.rates[0] <= self.rates[1]):
+            raise UsageError(f"{where}: rates is two numbers from 0 up, the lower first, perhaps a power")
+        if self.rates[2:] and self.rates[2] <= 0:
+            raise UsageError(f"{where}: the power of rates is over 0: 2 draws more low ones than 1")
         if len(self.ends) != 2 or min(self.ends) < 0 or sum(self.ends) >= 1:
             raise UsageError(f"{where}: ends is two shares, from 0 up and under 1 together")
         if not 0 <= self.turned <= 1 or not 0 <= self.apart < 1 or not 0 <= self.loudness <= 1:
@@ -195,12 +197,9 @@ class Recipe:
         if not self.phases or any(bool(p.steps) != bool(self.phases[0].steps) for p in self.phases):
             raise UsageError("phases have a share each, or steps each: not some this and some that")
         if isinstance(self.model, Given) and any(p.train != ("synthesis",) for p in self.phases):
-            raise UsageError(
-                'an imported model trains its decoder alone: each phase has train = ["synthesis"]'
-            )
-        if isinstance(self.model, ModelConfig) and any(
-            max(p.rates or (0,)) > self.model.q_top for p in self.phases
-        ):
+            raise UsageError('an imported model trains its decoder: each phase has train = ["synthesis"]')
+        highest = max(p.rates[1] if p.rates else 0.0 for p in self.phases)
+        if isinstance(self.model, ModelConfig) and highest > self.model.q_top:
             raise UsageError(f"rates end at q_top, which is {self.model.q_top:g}")
         if any(p.apart for p in self.phases) and not getattr(self.model, "realism_rank", 0):
             raise UsageError("apart needs a realism_rank in [model]: there is nothing else to train over 0.5")

@@ -334,7 +334,9 @@ def test_resuming_from_nothing_is_refused(tmp_path, pictures):
      (TINY + "[[phase]]\ntrain = ['decoder']", "decoder"), (TINY + "[[phase]]\nrealism = [0.5, 2]", "0..1"), 
      (TINY + "[[phase]]\nturned = 2", "share"), (TINY + "[[phase]]\nmade = [1.0]", "made"),
     (TINY + "[[phase]]\nends = [0.5, 0.5]", "ends"), (TINY + "[[phase]]\nrates = [2, 1]", "rates"),
-    (TINY + "[[phase]]\nrates = [2, 7]", "q_top"),
+    (TINY + "[[phase]]\nrates = [2, 7]", "q_top"), (TINY + "[[phase]]\nrates = [0, 7, 1]", "q_top"),
+    (TINY + "[[phase]]\nrates = [0, 6, 0]", "power"), (TINY + "[[phase]]\nrates = [0]", "rates"),
+    (TINY + "[[phase]]\nrates = [0, 6, 2, 1]", "rates"),
      (TINY + "[[phase]]\n[phase.losses]\nbeauty = 1", "beauty"), (TINY + "[[phase]]\ndecay = 1.5", "shares"),
      (TINY + "[[phase]]\nsteps = 5\n[[phase]]\n", "not some"), (TINY + "[[phase]]\nshare = 'x'", "float"),
      (TINY.replace("late_batch = 1", "accumulate = 3"), "divide"),
@@ -552,6 +554,9 @@ def test_rates_are_drawn_from_the_range_of_the_phase(recipe):
     whole, part = (drawn_q(2000, 6.0, random, "cpu", between) for between in ((), (1.0, 3.0)))
     assert 0 <= whole.min() < 0.1 and 5.9 < whole.max() <= 6
     assert 1 <= part.min() < 1.1 and 2.9 < part.max() <= 3 and abs(float(part.mean()) - 2) < 0.1
+    low = drawn_q(2000, 6.0, random, "cpu", (0.0, 6.0, 2.0))
+    assert 0 <= low.min() < 0.1 and 5.9 < low.max() <= 6
+    assert abs(float((low < 1).float().mean()) - 0.41) < 0.04
     one = ready(replace(recipe, phases=(Phase("x", rates=(2.0, 2.0)),)))
     assert torch.isfinite(one.step(1.0, 0.0)["loss"])
 

@@ -70,20 +70,22 @@ class Tab:
 
     def _renderers(self) -> dict[Path, int]:
         """Bytes of the processes of pages, which the driver's child has begun."""
-        parents = {}
-        for status in Path("/proc").glob("[0-9]*/stat"):
+        parents, sizes = {}, {}
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                parents[status.parent] = Path("/proc", status.read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue  # it has ended meanwhile
-        driver, found = Path("/proc", str(self.page.driver.service.process.pid)), {}
-        for process in parents:
-            above = process
-            while above in parents and above != driver:
-                above = parents[above]
-            if above == driver and b"--type=renderer" in (process / "cmdline").read_bytes():
-                found[process] = self.taken("VmRSS", process)
-        return found
+                parents[process] = Path("/proc", (process / "stat").read_text().rpartition(")")[2].split()[1])
+                if b"--type=renderer" in (process / "cmdline").read_bytes():
+                    sizes[process] = self.taken("VmRSS", process)
+            except (OSError, StopIteration):
+                continue  # it has ended meanwhile: the files are gone, or tell no size
+        driver = Path("/proc", str(self.page.driver.service.process.pid))
+
+        def ours(process: Path) -> bool:
+            while process in parents and process != driver:
+                process = parents[process]
+            return process == driver
+
+        return {process: size for process, size in sizes.items() if ours(process)}
 
     def taken(self, what: str, process: Path | None = None) -> int:
         """MiB that the process takes (VmRSS), or took at most (VmHWM) since the last picture was begun."""
