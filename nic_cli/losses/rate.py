@@ -26,8 +26,8 @@ def drawn_q(
     """
     u = torch.rand(count, generator=random, device=device)
     if between:
-        low, high, *power = between
-        return low + (high - low) * u ** (power or [1.0])[0]
+        low, high, power = (*between, 1.0)[:3]
+        return low + (high - low) * u**power
     often, below = 0.9, 0.75
     share = torch.where(u < often, u / often * below, below + (u - often) / (1 - often) * (1 - below))
     return q_top * share
