@@ -197,7 +197,7 @@ class Recipe:
         if not self.phases or any(bool(p.steps) != bool(self.phases[0].steps) for p in self.phases):
             raise UsageError("phases have a share each, or steps each: not some this and some that")
         if isinstance(self.model, Given) and any(p.train != ("synthesis",) for p in self.phases):
-            raise UsageError('an imported model trains its decoder: each phase has train = ["synthesis"]')
+            raise UsageError('an imported model trains its decoder alone: phases have train = ["synthesis"]')
         highest = max(p.rates[1] if p.rates else 0.0 for p in self.phases)
         if isinstance(self.model, ModelConfig) and highest > self.model.q_top:
             raise UsageError(f"rates end at q_top, which is {self.model.q_top:g}")

@@ -11,6 +11,7 @@ import io
 import struct
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -213,11 +214,16 @@ def hdr(curve: str) -> bytes:
 
 @pytest.mark.parametrize("case", ["golden", "pq", "hlg"])
 def test_hdr_is_shown_as_its_formulas_have_it(page, case):
-    """The same everywhere: left alone, Firefox shows 10000 cd/m2 as white, and all else nearly black."""
+    """The same everywhere: left alone, Firefox shows 10000 cd/m2 as white, and all else nearly black.
+
+    Decoders may be a level apart, of which other primaries make up to eight in a channel near black.
+    """
     data = golden("hdr") if case == "golden" else hdr(case)
-    right = by_formulas(values(data)[0], "hlg" if case == "hlg" else "pq", page.space)
-    levels = np.abs(shown(page, data, space=page.space)[..., :3] - right)
-    assert levels.max() <= 2 and levels.mean() < 0.05
+    codes, found = values(data)[0].astype(int), shown(page, data, space=page.space)[..., :3]
+    near = [np.clip(codes + step, 0, 255) for step in product((0, 1, -1), repeat=3)]
+    levels = [np.abs(found - by_formulas(c, "hlg" if case == "hlg" else "pq", page.space)) for c in near]
+    assert levels[0].mean() < 0.05  # of those values themselves
+    assert np.min([apart.max(-1) for apart in levels], 0).max() <= rounded(page)
 
 
 def test_paper_is_no_darker_than_half_of_what_it_would_be_and_nothing_is_lost_below_white():
