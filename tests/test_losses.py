@@ -98,8 +98,8 @@ def test_a_hump_over_many_lines_is_heard_though_no_line_of_it_stands_out(photogr
     assert heard > 1.2 * louder()
 
 
-def test_a_hump_of_a_few_bands_weighs_more_than_their_share_of_all(monkeypatch):
-    """Control: without a term of their own four of 128, at twice the power of grain, cost less."""
+def test_the_worst_bands_cost_more_by_a_term_of_their_own(monkeypatch):
+    """Four of 128 with 2.25 times the power of grain; control: without the term they cost less."""
     random = torch.Generator().manual_seed(0)
     grain, other = (0.03 * torch.randn(2, 192, 192, 3, generator=random) for _ in "ab")
     lines = torch.fft.rfft2(other, dim=(1, 2))

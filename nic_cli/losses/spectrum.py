@@ -35,7 +35,7 @@ STANDING = 0.25  # how much that counts: half to three quarters of the gradient 
 
 
 def spectrum(found: Tensor, wanted: Tensor, before: Tensor | None = None, share: float = 1.0) -> Tensor:
-    """Squared differences of log power, of crops and of the batch, the worst lines, and what stands still.
+    """Squared differences of log power, of crops and of the batch, worst lines and bands, what stands still.
 
     More where found has more. found, wanted: [N, H, W, 3] in 0..1, sides of at least 64, of one batch -> [N],
     whose mean counts. before: what has no texture yet; power is to be this share of the way from there to

@@ -26,6 +26,7 @@ from nic_cli.jobs.many.worker import Coder, Item, Order, Receipt
 from nic_cli.jobs.run_options import RunOptions
 from nic_cli.storage.store import find, open_store
 from nic_cli.terminal.console import Console
+from tests.processes import below
 
 from .conftest import bare, damaged, spawn
 
@@ -279,18 +280,7 @@ def objects(client, prefix):
 
 def actors_of(process):
     """The processes with a model that stand below this one."""
-    parents, names = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                names[int(entry.name)] = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-    below = {process.pid}
-    while more := {pid for pid, parent in parents.items() if parent in below} - below:
-        below |= more
-    return [pid for pid in below if names.get(pid, b"").startswith(b"ray::MapWorker")]
+    return [pid for pid, line in below(process.pid).items() if line.startswith(b"ray::MapWorker")]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")

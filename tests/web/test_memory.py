@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from nic_cli.image.ancillary.colour_codes import P3, ColourCode
 from nic_cli.image.ancillary.profiles import profile_of
 from tests.bench.browser import chromium, missing
 from tests.golden import model_of
+from tests.processes import below
 from tests.web.element import served
 
 WIDE, HIGH = 3072, 2048
@@ -69,23 +71,14 @@ class Tab:
         self.shown = 0
 
     def _renderers(self) -> dict[Path, int]:
-        """Bytes of the processes of pages, which the driver's child has begun."""
-        parents, sizes = {}, {}
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                parents[process] = Path("/proc", (process / "stat").read_text().rpartition(")")[2].split()[1])
-                if b"--type=renderer" in (process / "cmdline").read_bytes():
+        """MiB of the processes of pages, which the driver's child has begun."""
+        sizes = {}
+        for number, line in below(self.page.driver.service.process.pid).items():
+            if b"--type=renderer" in line:
+                process = Path("/proc", str(number))
+                with suppress(OSError, StopIteration):  # it has ended meanwhile: no file, or none with a size
                     sizes[process] = self.taken("VmRSS", process)
-            except (OSError, StopIteration):
-                continue  # it has ended meanwhile: the files are gone, or tell no size
-        driver = Path("/proc", str(self.page.driver.service.process.pid))
-
-        def ours(process: Path) -> bool:
-            while process in parents and process != driver:
-                process = parents[process]
-            return process == driver
-
-        return {process: size for process, size in sizes.items() if ours(process)}
+        return sizes
 
     def taken(self, what: str, process: Path | None = None) -> int:
         """MiB that the process takes (VmRSS), or took at most (VmHWM) since the last picture was begun."""
