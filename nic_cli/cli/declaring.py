@@ -80,7 +80,7 @@ def with_numbers(annotation: Any) -> Any:
         try:
             if not str(text).isascii() or set(str(text)) & set("_ "):
                 raise ValueError
-            return number(text)  # type: ignore[no-any-return]
+            return number(text) + 0  # type: ignore[no-any-return]  # -0 is 0
         except (ValueError, TypeError):
             whole = "whole " if number is int else ""
             # In an annotation Typer takes the first name for a default, until it makes the option.

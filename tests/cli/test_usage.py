@@ -141,6 +141,11 @@ def test_quality_over_the_models_top_says_the_range(nic, picture):
     assert not Path("photo.nic").exists()
 
 
+def test_less_than_nothing_of_nothing_is_nothing(nic, packed):
+    done = nic("decode", packed, "-b", "-0", "-o", "out.png")
+    assert done.code == 0 and done.lines[0].endswith("b 0")
+
+
 def test_a_size_that_cannot_be_reached(nic, picture):
     done = nic("encode", picture, "--target-size", "60")
     assert done.code == 2
