@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that spin starve each other
 
@@ -13,6 +14,8 @@ import torch
 from tests.bench.browser import chromium, missing
 from tests.engines import ENGINES, by
 
+# Where a shell runs the tests in the background it ignores interrupts for all below it, which some test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # small pictures gain nothing from two, and busy machines lose a lot
 
 
