@@ -12,6 +12,7 @@ TOPICS = {
     "pictures": "nic(7)",
     "speed": "nic(7)",
     "huge": "nic(7)",
+    "realism": "nic(7)",
     "effort": "nic(7)",
     "python": "nic(7)",
     "desktop": "nic(7)",

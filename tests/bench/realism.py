@@ -200,10 +200,8 @@ def main() -> None:
         for b, found in shown.items():
             measured[b].add(pixels, found)
             if given.each:
-                print(
-                    f"{name} {bits[-1]:.3f} bpp b {b:g}: {measured[b].line(*[measured[b].rows[-1:]] * 2)}",
-                    flush=True,
-                )
+                rows_of_it = measured[b].rows[-1:], measured[realisms[0]].rows[-1:]
+                print(f"{name} {bits[-1]:.3f} bpp b {b:g}: {measured[b].line(*rows_of_it)}", flush=True)
         if given.sheet:
             there = [place for place in PLACES if f"kodim{place[0]:02d}.png" == name]
             others = {"original": pixels, "AVIF": avif(pixels, size)} if there else {}

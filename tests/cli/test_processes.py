@@ -17,6 +17,7 @@ from PIL import Image
 
 from nic_cli.jobs import runner
 from nic_cli.jobs.files.plan import Job
+from nic_cli.jobs.many import processes
 from nic_cli.jobs.outcome import Failure, Report, Stop
 from nic_cli.terminal.console import Console
 
@@ -89,6 +90,9 @@ class Work:
         return item
 
     def write(self, job, coded, console):
+        if job.source.name == "slow":
+            Path("begun").touch()
+            time.sleep(1.5)
         return Report(f"{coded} is done", Failure(str(coded), "", os.getpid()))
 
 
@@ -112,6 +116,18 @@ def test_what_goes_wrong_in_a_process_is_told_in_its_turn(capsys):
 def test_a_reason_to_stop_ends_all(capsys):
     with pytest.raises(Exception, match="of no use"):
         run(["a", "stop", "b"], capsys)
+
+
+def test_what_is_being_written_when_all_end_is_waited_for_and_told(tmp_path, monkeypatch):
+    """However long it takes: its input may be removed at the end of it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(processes, "PATIENCE", 0.2)
+    worker = processes._Worker(Work(Console()))
+    worker.give(0, Job(Path("slow"), Path("made.nic")))
+    while not Path("begun").exists():
+        time.sleep(0.02)
+    done = worker.end()
+    assert done is not None and done.report is not None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

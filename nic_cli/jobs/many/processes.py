@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 AHEAD = 4  # jobs begun for each process beyond the one whose report is waited for
 KILLED = "its process was killed or could not start: look at the memory of the machine, or leave out -j"
-PATIENCE = 5.0  # seconds for a process to leave once it was asked to
+PATIENCE = 5.0  # seconds for a process to leave once it was asked to, unless it is writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,11 @@ class _Worker:
 
     def __init__(self, work: Steps) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
-        # Not forked: threads of libraries would be lost on the way.
-        self._process = multiprocessing.get_context("spawn").Process(
-            target=_serve, args=(theirs, work), daemon=True
-        )
+        context = multiprocessing.get_context(
+            "spawn"
+        )  # not forked: threads of libraries would be lost on the way
+        self._writing = context.RawValue("b", 0)
+        self._process = context.Process(target=_serve, args=(theirs, work, self._writing), daemon=True)
         with _no_main():
             self._process.start()
         theirs.close()
@@ -83,7 +84,9 @@ class _Worker:
         if self.number is not None:
             self._process.terminate()
             with suppress(OSError):
-                done = self.take() if self.pipe.poll(PATIENCE) else None
+                while not (there := self.pipe.poll(PATIENCE)) and self._writing.value:
+                    pass  # reading a large output back, before its input is removed, takes minutes
+                done = self.take() if there else None
         self.pipe.close()
         self._process.join(PATIENCE)
         if self._process.is_alive():
@@ -141,27 +144,27 @@ def _share_threads(count: int) -> None:
         os.environ.setdefault(name, str(max(1, there // count)))
 
 
-def _serve(pipe: Connection, work: Any) -> None:
-    """The life of a process: jobs come, what they came to goes."""
+def _serve(pipe: Connection, work: Any, writing: Any) -> None:
+    """The life of a process: jobs come, what they came to goes.
+
+    writing: shared; not 0 from when an output is begun until it was told of.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        leaving.append(True)
+        if not writing.value:
+            raise KeyboardInterrupt
+
+    leaving: list[bool] = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells all; the first process decides
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(number, _leave)
+        signal.signal(number, leave)
     warnings.simplefilter("ignore")
     with suppress(EOFError, OSError, KeyboardInterrupt):
-        while not _leaving:
+        while not leaving:
             job = pipe.recv()
-            pipe.send(_done(work, job))
-            _writing.clear()
-
-
-_writing: list[bool] = []  # not empty from when an output is begun until it was told of
-_leaving: list[bool] = []
-
-
-def _leave(number: int, frame: object) -> None:
-    _leaving.append(True)
-    if not _writing:
-        raise KeyboardInterrupt
+            pipe.send(_done(work, job, writing))
+            writing.value = 0
 
 
 @contextmanager
@@ -175,14 +178,14 @@ def _no_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _done(work: Any, job: Job) -> Done:
+def _done(work: Any, job: Job, writing: Any) -> Done:
     console = work.console.buffering()
     mine = replace(work, console=console)
     notices: list[str] = console.buffered
     try:
         item = mine.read(job, console)
         coded = None if item is None else mine.code(item)
-        _writing.append(True)
+        writing.value = 1
         report = None if item is None else mine.write(job, coded, console)
     except Exception as error:
         stops = isinstance(error, Stop)
